@@ -1,0 +1,33 @@
+/* context.h - what the process hands to connectors and formats; made by cli/engine, const afterwards. */
+#ifndef LEAT_PLUGIN_CONTEXT_H
+#define LEAT_PLUGIN_CONTEXT_H
+
+#include "os/io.h"
+#include "os/thread.h"
+
+struct plugin_context {
+    struct io *io;
+    struct io_pool *io_pool; /* for calls that block; at the edges only */
+    struct mem_owner *owner; /* connectors make children of it */
+    const struct zone *zone; /* table.local-time-zone */
+
+    /* The broker in this process, for connector/kafka; embedded_log NULL: there is none. */
+    void *embedded_log;               /* struct log * (log/log.h); opaque here */
+    const char *embedded_address;     /* "127.0.0.1:9092": its listener */
+
+    const char *data_directory;       /* --data */
+    const char *const *security_roots; /* NULL-terminated; NULL: any path (command line) */
+    int output_fd;                    /* where `print` writes: stdout */
+};
+
+/* Tells a task that polling again is worth it: from any thread, any number of times, cheap. The
+ * runtime owns it; it stays valid until the reader or writer that got it is closed. */
+struct wake {
+    void (*notify)(struct wake *wake);
+};
+static inline void wake_notify(struct wake *wake)
+{
+    wake->notify(wake);
+}
+
+#endif

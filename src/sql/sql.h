@@ -1,0 +1,92 @@
+/* sql.h - from text to bound statements: lexer, grammar (Lemon), AST and binder behind one door.
+ *
+ *   text --lexer--> tokens --grammar.y--> AST (ast.h) --bind*.c--> struct statement
+ *
+ * A script is parsed one statement at a time (later ones may use objects that earlier ones create).
+ * Errors carry file, line, column and length; sql_format_error() draws the line with the caret.
+ * Limits: SQL_TEXT_MAX bytes a script, SQL_DEPTH_MAX nesting. One session is used by one thread.
+ */
+#ifndef LEAT_SQL_SQL_H
+#define LEAT_SQL_SQL_H
+
+#include "plugin/connector.h"
+#include "sql/rel.h"
+
+#define SQL_TEXT_MAX  (16u << 20)
+#define SQL_DEPTH_MAX 200
+
+enum statement_kind {
+    STATEMENT_CREATE,        /* object: table or view */
+    STATEMENT_DROP,
+    STATEMENT_SHOW_TABLES,
+    STATEMENT_SHOW_VIEWS,
+    STATEMENT_SHOW_FUNCTIONS,
+    STATEMENT_SHOW_CREATE,   /* name */
+    STATEMENT_DESCRIBE,      /* name */
+    STATEMENT_EXPLAIN,       /* inner statement(s) */
+    STATEMENT_SET,           /* without key: show all */
+    STATEMENT_RESET,
+    STATEMENT_INSERT,        /* one or, in EXECUTE STATEMENT SET, several inserts: one job */
+    STATEMENT_SELECT,        /* top-level query */
+};
+
+struct statement_insert {
+    struct catalog_object *target; /* reference held by the statement */
+    const struct rel *query; /* columns = the target's physical fields (then writable metadata
+                                columns) in order, cast to their types */
+    struct source_pos pos;
+    bool overwrite;
+};
+
+struct statement {
+    enum statement_kind kind;
+    struct arena *arena; /* the caller's; all below lives in it */
+    struct source_pos pos;
+    struct str text; /* of this statement */
+    struct catalog_object *object; /* CREATE: sealed, not yet in the catalog; one reference */
+    bool if_not_exists, if_exists, replace, temporary;
+    enum catalog_kind object_kind;  /* CREATE, DROP, SHOW CREATE */
+    const struct str *name;         /* DROP, DESCRIBE, SHOW CREATE: parts */
+    uint32_t name_count;
+    struct str like;                /* SHOW ... LIKE; data NULL: none */
+    const char *key, *value;        /* SET, RESET; NULL: none given */
+    bool is_statement_set;
+    uint32_t insert_count;          /* INSERT, EXPLAIN of one */
+    const struct statement_insert *inserts;
+    const struct rel *query;        /* SELECT, EXPLAIN of one */
+};
+
+struct sql_session {
+    struct catalog *catalog;
+    const struct plugin_registry *registry;
+    const struct function_session *function_session;
+};
+
+struct sql_script; /* a text being worked through */
+
+/* file is used in messages ("pipeline.sql"); text is borrowed while the script is open. */
+enum status sql_script_open(struct sql_script **out, const char *file, struct str text,
+                            struct error *err) STATUS_CHECKED;
+void sql_script_close(struct sql_script *script);
+
+/* Parse and bind the next statement into arena. ERR_END: there is none. Release with
+ * sql_statement_fini (drops object references); the arena is the caller's. */
+enum status sql_next(struct sql_script *script, const struct sql_session *session,
+                     struct arena *arena, struct statement *out, struct error *err) STATUS_CHECKED;
+void sql_statement_fini(struct statement *statement);
+
+/* One scalar expression without columns (function triples, defaults), bound. */
+enum status sql_expression(struct str text, const struct sql_session *session,
+                           struct arena *arena, const struct expr **out,
+                           struct error *err) STATUS_CHECKED;
+/* A type by its SQL name: "DECIMAL(10, 2) NOT NULL". */
+enum status sql_type(struct str text, struct arena *arena, const struct type **out,
+                     struct error *err) STATUS_CHECKED;
+
+/* "file:line:column: text", the source line, a caret line, and the hint. */
+void sql_format_error(struct buf *out, const char *file, struct str text,
+                      const struct error *error);
+/* Is the text a complete statement (ends with ';' outside quotes and comments)? For shells. */
+bool sql_is_complete(struct str text);
+
+#endif
