@@ -187,8 +187,7 @@ void case_file_fini(struct case_file *file)
 }
 
 const struct case_section *case_section_find(const struct case_file *file, const char *keyword,
-                                             const char *argument,
-                                             const struct case_section *after)
+                                             const char *argument, const struct case_section *after)
 {
     const struct case_section *section = after ? after + 1 : file->sections;
     const struct case_section *end = file->sections + file->section_count;

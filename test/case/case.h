@@ -48,15 +48,15 @@ struct case_value {
 
 enum case_event_kind {
     CASE_ROW,
-    CASE_CUT,        /* "---": the batch ends here */
-    CASE_WATERMARK,  /* text: the time as written */
-    CASE_SPLIT,      /* number */
+    CASE_CUT,       /* "---": the batch ends here */
+    CASE_WATERMARK, /* text: the time as written */
+    CASE_SPLIT,     /* number */
     CASE_IDLE,
     CASE_ACTIVE,
-    CASE_TIME,       /* number: processing time in ms */
+    CASE_TIME, /* number: processing time in ms */
     CASE_CHECKPOINT,
     CASE_END,
-    CASE_OPEN,       /* no implied end */
+    CASE_OPEN, /* no implied end */
 };
 
 struct case_event {

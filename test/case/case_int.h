@@ -19,8 +19,8 @@ char *case_copy(struct case_span span);
 void *case_grow(void **elements, int *count, size_t size_bytes);
 /* Reads one value: NULL, 'quoted', E'escaped' or plain text. False: problem says why. */
 bool case_value_parse(struct case_value *value, struct case_span span, const char **problem);
-/* The end of the part of span before the separator that stands outside quotes; NULL when it has none.
- * last: the last one instead of the first. */
+/* The end of the part of span before the separator that stands outside quotes; NULL when it has
+ * none. last: the last one instead of the first. */
 const char *case_find(struct case_span span, const char *separator, bool last);
 /* Loads a file; NULL and a text in error when it cannot. */
 char *case_read_file(const char *path, size_t *size_bytes, char error[CASE_ERROR_BYTES]);

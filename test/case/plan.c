@@ -15,7 +15,8 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes the escape after the backslash at *at, moves *at to its last byte; -1: there is no such. */
+/* Decodes the escape after the backslash at *at, moves *at to its last byte; -1: there is no such.
+ */
 static int unescape(const char **at, const char *end)
 {
     const char *p = *at + 1;
@@ -150,12 +151,14 @@ static bool parse_directive(struct case_event *event, struct case_span line, con
     name = (struct case_span){line.start, name.start};
     for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
         const struct directive *known = &directives[i];
-        if (strlen(known->name) != (size_t)(name.end - name.start) || !case_starts(name, known->name))
+        if (strlen(known->name) != (size_t)(name.end - name.start) ||
+            !case_starts(name, known->name))
             continue;
         event->kind = known->kind;
         event->text = case_copy(case_trim((struct case_span){name.end, line.end}));
         if ((known->argument == NOTHING) != (event->text[0] == '\0')) {
-            *problem = known->argument == NOTHING ? "it takes no argument" : "its argument is missing";
+            *problem =
+                known->argument == NOTHING ? "it takes no argument" : "its argument is missing";
             return false;
         }
         if (known->argument == NUMBER && (!parse_number(event->text, &event->number) ||

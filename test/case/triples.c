@@ -1,4 +1,5 @@
-/* triples.c - scalar triples, "expression => value :: TYPE" a line; see case.h and test/README.md. */
+/* triples.c - scalar triples, "expression => value :: TYPE" a line; see case.h and test/README.md.
+ */
 #include "test/case/case.h"
 #include "test/case/case_int.h"
 

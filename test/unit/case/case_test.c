@@ -1,6 +1,6 @@
 /* The readers of case files: sections, rows, plans, triples, and what they refuse. */
 #include "test/case/case.h"
-#include "check.h"
+#include "../check.h"
 
 static bool plan_of(struct case_plan *plan, const char *text, bool only_rows)
 {
@@ -49,7 +49,8 @@ TEST(sections_refused)
 TEST(rows)
 {
     struct case_plan plan;
-    CHECK(plan_of(&plan, "a b | NULL | 'NULL'\n# no\n-D 'x | ''y''' |  | E'\\x00\\n'\n-Dx\n", true));
+    CHECK(
+        plan_of(&plan, "a b | NULL | 'NULL'\n# no\n-D 'x | ''y''' |  | E'\\x00\\n'\n-Dx\n", true));
     CHECK_INT(plan.event_count, 3);
     struct case_event *row = &plan.events[0];
     CHECK_STR(row->row_kind, "+I");
@@ -71,9 +72,10 @@ TEST(rows)
 TEST(arrival_plan)
 {
     struct case_plan plan;
-    CHECK(plan_of(&plan, "1\n---\n@split 2\n2\n@watermark 2024-01-01 00:00:05\n@idle\n@time 15\n@end\n",
+    CHECK(plan_of(&plan,
+                  "1\n---\n@split 2\n2\n@watermark 2024-01-01 00:00:05\n@idle\n@time 15\n@end\n",
                   false));
-    static const enum case_event_kind kinds[] = {CASE_ROW,  CASE_CUT,  CASE_SPLIT, CASE_ROW,
+    static const enum case_event_kind kinds[] = {CASE_ROW,       CASE_CUT,  CASE_SPLIT, CASE_ROW,
                                                  CASE_WATERMARK, CASE_IDLE, CASE_TIME,  CASE_END};
     CHECK_INT(plan.event_count, 8);
     for (int i = 0; i < 8; i++) {
@@ -141,11 +143,12 @@ TEST(triples_refused)
 {
     static const struct {
         const char *text, *error;
-    } bad[] = {{"1 + 2\n", "line 1: no '=>': 1 + 2"},
-               {"a => 1\n => 3", "line 2: nothing on one side of '=>'; an empty string is '': => 3"},
-               {"1 => 3 :: ", "line 1: no type after '::': 1 => 3 ::"},
-               {"@row a", "line 1: unknown directive; there are @set and @columns: @row a"},
-               {"1 => 'a", "line 1: the quotes are not closed: 1 => 'a"}};
+    } bad[] = {
+        {"1 + 2\n", "line 1: no '=>': 1 + 2"},
+        {"a => 1\n => 3", "line 2: nothing on one side of '=>'; an empty string is '': => 3"},
+        {"1 => 3 :: ", "line 1: no type after '::': 1 => 3 ::"},
+        {"@row a", "line 1: unknown directive; there are @set and @columns: @row a"},
+        {"1 => 'a", "line 1: the quotes are not closed: 1 => 'a"}};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct case_triples triples;
         CHECK(!case_triples_parse(&triples, bad[i].text, strlen(bad[i].text)));
