@@ -1,0 +1,79 @@
+/* operator.h - the contract of streaming operators (contracts.md section 2).
+ *
+ * One const struct operator_class a kind, one struct operator an instance and subtask; operators of a
+ * chain call each other directly through operator_emit(). All calls of one operator come from one
+ * thread at a time (its task); none blocks.
+ *
+ * Flow control: operator_emit always takes the batch. When something downstream is full (a sink, an
+ * exchange), the batch waits on that edge and operator_blocked() becomes true: the task gives the
+ * chain no new input until it has drained. An operator that has much more to emit (a window firing a
+ * million keys) looks at operator_blocked() after each batch and answers PUSH_FULL; resume() is then
+ * called until it answers PUSH_DONE, before any other call.
+ *
+ * Order of events at a port: batches, watermarks, status, barriers in the order sent. A batch's marks
+ * are its own watermarks; after a batch with marks the runtime calls watermark() with the last one.
+ * Members that are NULL do the default: watermark, status, end and flush are passed on, once all
+ * ports have seen them (watermark: the minimum over non-idle ports).
+ */
+#ifndef LEAT_OPERATOR_OPERATOR_H
+#define LEAT_OPERATOR_OPERATOR_H
+
+#include "base/metric.h"
+#include "plan/plan.h"
+
+#define OPERATOR_PORTS_MAX 16
+
+struct operator;
+struct operator_host; /* the runtime's side: edges, timers, clock */
+
+struct operator_class {
+    size_t size; /* sizeof(struct operator_class) */
+    const char *name; /* "GroupAggregate" */
+    enum status (*open)(struct operator *op, struct error *err); /* sets op->state */
+    enum push_result (*push)(struct operator *op, uint32_t port, struct batch *batch,
+                             struct error *err); /* borrows batch */
+    enum push_result (*resume)(struct operator *op, struct error *err);
+    enum push_result (*watermark)(struct operator *op, int64_t watermark_us, struct error *err);
+    void (*status)(struct operator *op, uint32_t port, bool idle);
+    enum push_result (*timer)(struct operator *op, int64_t due_us, struct error *err);
+    enum push_result (*end)(struct operator *op, uint32_t port, struct error *err);
+    enum push_result (*flush)(struct operator *op, uint64_t epoch, struct error *err);
+    bool (*why)(struct operator *op, struct buf *out); /* false: nothing to say */
+    void (*close)(struct operator *op);                /* also after a failed open */
+};
+
+struct operator_metrics { /* names of Flink where one exists (contracts.md rule 37) */
+    struct metric_cell records_in, records_out, batches_in, batches_out;
+    struct metric_cell late_dropped; /* numLateRecordsDropped */
+    struct metric_cell watermark_us; /* currentInputWatermark */
+    struct metric_cell bad_rows, buffered_rows, state_keys, state_bytes;
+    struct metric_cell last_emit_us, last_input_us;
+};
+
+struct operator {
+    const struct operator_class *class;
+    const struct plan_node *node;
+    void *state; /* the class's own struct */
+    uint32_t subtask, parallelism;
+    uint32_t first_key_group, last_key_group; /* inclusive */
+    uint32_t port_count;
+    struct operator_host *host;
+    struct mem_owner owner; /* child of the job's */
+    const struct plugin_context *context;
+    struct eval_context eval; /* now_us sampled once per batch, zone, watermark */
+    struct operator_metrics metrics;
+};
+
+/* Hands the batch (borrowed) to every reader of the output. Port 0 is the main output. */
+enum push_result operator_emit(struct operator *op, uint32_t output, struct batch *batch,
+                               struct error *err);
+enum push_result operator_emit_watermark(struct operator *op, int64_t watermark_us,
+                                         struct error *err);
+bool operator_blocked(const struct operator *op);
+/* One processing-time timer per operator; re-arming moves it. due_us is wall time. */
+enum status operator_set_timer(struct operator *op, int64_t due_us, struct error *err) STATUS_CHECKED;
+
+/* The class for a node. NULL: no operator is built for it. */
+const struct operator_class *operator_class_for(enum plan_op op);
+
+#endif

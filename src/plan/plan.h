@@ -1,0 +1,168 @@
+/* plan.h - physical plans: const trees of operator arguments, and how they are made and shown.
+ *
+ *   struct rel --rewrite*.c--> struct rel --changelog.c, physical.c--> struct plan_node
+ *
+ * A plan_node says what one operator does; operators keep their running state in parallel trees and
+ * never write to the plan. Inputs are pointers; a node with several readers is a shared sub-plan.
+ * Between nodes that exchange nothing, rows stay in one task (a chain).
+ */
+#ifndef LEAT_PLAN_PLAN_H
+#define LEAT_PLAN_PLAN_H
+
+#include "sql/sql.h"
+
+enum plan_op {
+    PLAN_SOURCE,
+    PLAN_VALUES,
+    PLAN_CALC,
+    PLAN_EXCHANGE,
+    PLAN_UNION,
+    PLAN_GROUP_AGGREGATE,
+    PLAN_WINDOW_AGGREGATE,
+    PLAN_SORT, /* ORDER BY / LIMIT over bounded input, LIMIT over append-only */
+    PLAN_SINK,
+    PLAN_COLLECT, /* rows to the caller: a top-level SELECT */
+    PLAN_OP_COUNT
+};
+
+/* Which row kinds an edge carries. */
+enum plan_changelog {
+    CHANGELOG_APPEND = 1,         /* +I */
+    CHANGELOG_UPSERT = 2,         /* +I +U -D by upsert key */
+    CHANGELOG_RETRACT = 4,        /* all */
+};
+
+enum plan_phase { PHASE_SINGLE, PHASE_LOCAL, PHASE_GLOBAL };
+
+enum bad_rows_policy { BAD_ROWS_FAIL, BAD_ROWS_SKIP, BAD_ROWS_DEAD_LETTER };
+
+struct plan_aggregate {
+    struct aggregate_bound bound;
+    int32_t arg_column;    /* of the input; -1: COUNT(*) */
+    int32_t filter_column; /* BOOLEAN column of the input; -1: none */
+    const char *text;      /* canonical: "SUM(`amount`)" */
+};
+
+struct plan_node {
+    enum plan_op op;
+    uint32_t id;          /* unique within the plan, inputs before users */
+    const char *state_name; /* stable (contracts.md rule 16); NULL: keeps no state */
+    uint32_t parallelism;
+    enum plan_changelog changelog; /* of the output */
+    uint32_t upsert_key_count;     /* of the output; 0: none known */
+    const uint32_t *upsert_key;
+    uint32_t column_count;
+    const char *const *names;
+    const struct type *const *types;
+    uint32_t input_count;
+    const struct plan_node *const *inputs;
+    union {
+        struct {
+            struct catalog_object *table; /* reference held by the plan */
+            const struct connector_class *connector;
+            const struct format_class *format; /* NULL: the connector yields batches */
+            const struct option_given *format_options;
+            size_t format_option_count;
+            uint32_t wanted_count;
+            const uint32_t *wanted; /* physical fields to decode */
+            uint32_t metadata_count;
+            const struct table_metadata *metadata;
+            uint32_t predicate_count;
+            const struct table_predicate *predicates;
+            int64_t limit;
+            /* Over [wanted..., metadata...]: the output columns and the watermark (NULL: none). */
+            const struct expr *const *exprs;
+            const struct expr *watermark;
+            int32_t rowtime_column;
+            int64_t idle_timeout_ms; /* scan.watermark.idle-timeout; 0: never idle */
+            enum bad_rows_policy bad_rows;
+            struct catalog_object *dead_letter; /* with its columns per design.md section 8 */
+            const struct connector_class *dead_letter_connector;
+            bool bounded;
+        } source;
+        struct {
+            uint32_t row_count;
+            const struct expr *const *exprs; /* row by row */
+        } values;
+        struct {
+            const struct expr *condition;    /* NULL: none */
+            const struct expr *const *exprs; /* output columns */
+        } calc;
+        struct {
+            uint32_t key_count; /* 0: to one receiver */
+            const uint32_t *keys;
+        } exchange;
+        struct { /* output: keys, then results (LOCAL: keys, then one BYTES column: all partials) */
+            enum plan_phase phase;
+            uint32_t key_count;
+            const uint32_t *keys; /* input columns */
+            uint32_t call_count;
+            const struct plan_aggregate *calls;
+            bool input_updates;      /* input may carry -U, -D */
+            bool emit_update_before; /* -U wanted downstream */
+            bool coalesce;           /* contracts.md rule 4 allows it */
+            int64_t state_ttl_ms;    /* 0: for ever */
+        } group;
+        struct { /* output: keys, window_start, window_end, window_time, results */
+            enum plan_phase phase;
+            enum window_kind kind;
+            uint32_t time_column; /* of the input; LOCAL/GLOBAL: see operator/window_aggregate.c */
+            int64_t size_ms, offset_ms;
+            uint32_t key_count;
+            const uint32_t *keys;
+            uint32_t call_count;
+            const struct plan_aggregate *calls;
+            bool input_updates;
+        } window;
+        struct {
+            uint32_t key_count;
+            const struct rel_sort_key *keys;
+            int64_t offset, limit;
+        } sort;
+        struct {
+            struct catalog_object *table;
+            const struct connector_class *connector;
+            const struct format_class *format;
+            const struct option_given *format_options;
+            size_t format_option_count;
+            enum sink_mode mode;
+            bool coalesce;
+        } sink;
+    };
+};
+
+/* Of one job: an INSERT, a STATEMENT SET, or a SELECT. */
+struct plan {
+    struct arena arena;
+    const char *job_name;
+    uint32_t node_count;
+    struct plan_node *const *nodes; /* by id: inputs before users */
+    uint32_t root_count;
+    const struct plan_node *const *roots; /* sinks or the collect */
+    bool bounded;
+    /* references that the plan holds */
+    uint32_t object_count;
+    struct catalog_object **objects;
+};
+
+struct plan_settings {
+    uint32_t parallelism;         /* parallelism.default */
+    int mini_batch;               /* table.exec.mini-batch.enabled: -1 unset, 0 false, 1 true */
+    int64_t idle_timeout_ms;      /* table.exec.source.idle-timeout */
+    int64_t state_ttl_ms;         /* table.exec.state.ttl */
+    bool batch_mode;              /* execution.runtime-mode = batch: final rows only */
+    const char *job_name;         /* pipeline.name; NULL: the target's name */
+    const struct function_session *function_session;
+    const struct plugin_registry *registry;
+};
+
+enum status plan_make(struct plan **out, const struct statement *statement,
+                      const struct plan_settings *settings, struct error *err) STATUS_CHECKED;
+void plan_free(struct plan *plan);
+
+/* EXPLAIN: the bound query, the optimised one, and the physical plan with changelog modes, keys, state, watermark
+ * path and what each sink guarantees. */
+enum status plan_explain(struct buf *out, const struct statement *statement,
+                         const struct plan_settings *settings, struct error *err) STATUS_CHECKED;
+
+#endif
