@@ -8,12 +8,11 @@
  *
  *   DIR/                                  one log; the caller holds the lock of the data directory
  *     leat-log.catalog                    topics, ids, configs, epoch, id counter; published whole
- *     recovery-point-offset-checkpoint    up to where each partition is known to be synced
- *     log-start-offset-checkpoint         first offset kept of each partition, if above its files
  *     .kafka_cleanshutdown                present: the last process closed the log
  *     TOPIC-PARTITION/
  *       partition.metadata                the topic's id, as Kafka writes it
  *       leader-epoch-checkpoint
+ *       leat-checkpoint                   log start; offset below which all is known to be synced
  *       %020d.log .index .timeindex       a segment by its first offset; indexes once it is sealed
  *
  * Offsets of a partition:  log start <= high watermark <= synced or written end <= end.
@@ -45,8 +44,7 @@ struct log_topic;     /* counted */
 struct log_partition; /* counted; a topic holds one reference of each of its partitions */
 struct log_reader;
 
-/* ---- the log ----------------------------------------------------------------------------------
- */
+/* ---- the log ---- */
 
 enum log_durability {
     LOG_POWER,   /* high watermark = fsynced end */
@@ -87,8 +85,7 @@ int32_t log_leader_epoch(const struct log *log); /* of every partition; +1 at ea
 enum status log_reserve_ids(struct log *log, uint32_t count, int64_t *out_first,
                             struct error *err) STATUS_CHECKED;
 
-/* ---- topics -----------------------------------------------------------------------------------
- */
+/* ---- topics ---- */
 
 /* A topic's parsed settings. log_config_defs() is their option table (Kafka's keys: segment.bytes,
  * retention.ms, ...), also for documentation and DescribeConfigs. */
@@ -164,8 +161,7 @@ struct log_partition *log_topic_partition(const struct log_topic *topic, uint32_
 struct log_partition *log_partition_ref(struct log_partition *partition);
 void log_partition_unref(struct log_partition *partition);
 
-/* ---- append -----------------------------------------------------------------------------------
- */
+/* ---- append ---- */
 
 struct log_append {
     /* in */
@@ -173,8 +169,6 @@ struct log_append {
                          their base offsets, leader epochs and, for LOG_APPEND_TIME topics, times
                          and CRCs are written here. The caller's memory, not kept. */
     size_t size_bytes;
-    bool
-        keep_offsets; /* the offsets in the batches are kept; must rise from the end on (copying) */
     /* out */
     int64_t base_offset;    /* of the first batch */
     int64_t next_offset;    /* end of the partition after this append */
@@ -189,8 +183,7 @@ struct log_append {
 enum status log_append(struct log_partition *partition, struct log_append *append,
                        struct error *err) STATUS_CHECKED;
 
-/* ---- group commit -----------------------------------------------------------------------------
- */
+/* ---- group commit ---- */
 
 /* One round: begin (cheap; takes the partitions that are dirty now and in no other round), run (the
  * fsyncs; blocks; I/O pool), finish (cheap; advances high watermarks, wakes watches). Appends go on
@@ -209,8 +202,7 @@ bool log_sync_finish(struct log_sync *sync);
 /* All three, until clean. ERR_IO when a partition failed. */
 enum status log_sync(struct log *log, struct error *err) STATUS_CHECKED;
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking ---- */
 
 struct log_offsets {
     int64_t log_start;
@@ -239,8 +231,7 @@ enum status log_find_latest_time(struct log_partition *partition, int64_t *out_o
 void log_epoch_end(struct log_partition *partition, int32_t epoch, int32_t *out_epoch,
                    int64_t *out_end_offset);
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 /* A reader keeps its place (segment, position) and its blocks, so that reading on costs neither a
  * lookup nor an allocation. One thread at a time. It holds a reference of the partition. */
@@ -254,8 +245,9 @@ struct log_read {
     int64_t
         limit_offset; /* batches that begin at or past it are left out; INT64_MAX: none (the high
                          watermark always holds). For read_committed: the last stable offset. */
-    size_t max_bytes; /* of the block; a larger first batch is given alone if at_least_one */
-    bool at_least_one;
+    size_t max_bytes; /* of the block */
+    bool whole_batch; /* the batch in which max_bytes ends is given whole (so at least one comes
+                         and nothing is read twice); otherwise it is left out */
     /* out */
     struct buffer *block; /* the caller's reference; whole batches, data..data + size_bytes; NULL:
                              nothing there now. The first may begin before offset (skip its
@@ -285,8 +277,7 @@ bool log_watch_arm(struct log_partition *partition, struct log_watch *watch, int
 /* On return fire is not running and will not. Not armed is fine. */
 void log_watch_cancel(struct log_partition *partition, struct log_watch *watch);
 
-/* ---- upkeep -----------------------------------------------------------------------------------
- */
+/* ---- upkeep ---- */
 
 /* Retention by size and time over all partitions; I/O pool, every few minutes. *out_next_ms: wall
  * time at which something expires next (INT64_MAX: nothing will without an append). */
