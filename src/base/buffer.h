@@ -1,4 +1,5 @@
-/* buffer.h - byte memory: growing (struct buf), shared and immutable (struct buffer), borrowed (str).
+/* buffer.h - byte memory: growing (struct buf), shared and immutable (struct buffer), borrowed
+ * (str).
  *
  * struct buf      one owner, grows to a stated maximum, sticky failed flag; for encoders.
  * struct buffer   reference-counted block; immutable while shared. Foreign memory comes in with a
@@ -23,13 +24,15 @@
 struct buffer {
     _Atomic uint32_t refs;
     uint8_t *data;
-    size_t size_bytes;
+    size_t size_bytes;       /* the only holder may lower it while filling */
+    size_t reserved_bytes;   /* with header and padding */
     struct mem_owner *owner; /* whom the bytes are reserved with; NULL: nobody */
     void (*release)(struct buffer *buffer, void *context); /* NULL: data lies behind the header */
     void *release_context;
 };
 
-/* A new block of exactly size_bytes (plus padding, zeroed), refs = 1; contents undefined. */
+/* A new block of exactly size_bytes (plus padding, zeroed), aligned to 16, refs = 1; contents
+ * undefined. */
 enum status buffer_new(struct buffer **out, size_t size_bytes, struct mem_owner *owner,
                        struct error *err) STATUS_CHECKED;
 
@@ -45,7 +48,8 @@ struct buf {
     size_t length;
     size_t capacity;
     size_t max_bytes;
-    bool failed; /* an append found no memory or met max_bytes; later appends do nothing */
+    bool failed;     /* an append found no memory or met max_bytes; later appends do nothing */
+    bool over_limit; /* it was max_bytes */
 };
 
 void buf_init(struct buf *buf, size_t max_bytes);

@@ -21,7 +21,8 @@
 
 #include "base/error.h"
 
-/* NULL on failure; size 0 gives a valid pointer. mem_realloc leaves the old block alone on failure. */
+/* NULL on failure; size 0 gives a valid pointer. mem_realloc leaves the old block alone on failure.
+ */
 void *mem_alloc(size_t size_bytes) __attribute__((malloc, alloc_size(1)));
 void *mem_calloc(size_t count, size_t size_bytes) __attribute__((malloc, alloc_size(1, 2)));
 void *mem_realloc(void *old, size_t size_bytes) __attribute__((alloc_size(2)));
@@ -48,10 +49,15 @@ struct mem_owner {
 void mem_owner_init(struct mem_owner *owner, struct mem_owner *parent, const char *name);
 void mem_owner_fini(struct mem_owner *owner); /* must(used == 0) */
 
-/* All or nothing along the chain to the root. */
+/* All or nothing along the chain to the root. owner NULL: nobody counts, always OK. */
 enum status mem_reserve(struct mem_owner *owner, size_t size_bytes,
                         struct error *err) STATUS_CHECKED;
 void mem_release(struct mem_owner *owner, size_t size_bytes);
+
+/* The error that mem_reserve gives when `full`, an owner above or equal to `owner`, has no room for
+ * size_bytes. Returns ERR_BUDGET. */
+enum status mem_budget_error(const struct mem_owner *owner, const struct mem_owner *full,
+                             size_t size_bytes, struct error *err);
 
 /* Arena: bump allocation, freed as a whole. Zeroed memory, aligned to 16. Once an allocation has
  * failed, `failed` stays set and every later one gives NULL, so a builder may check once at its end
@@ -62,14 +68,17 @@ struct arena {
     struct arena_block *blocks; /* newest first */
     char *next;                 /* free space of the newest block */
     char *end;
-    size_t used_bytes; /* of all blocks */
-    size_t max_bytes;  /* stated maximum; beyond it: failed */
+    size_t used_bytes;  /* of all blocks */
+    size_t max_bytes;   /* stated maximum; beyond it: failed */
+    size_t block_bytes; /* size of the next block */
     bool failed;
+    enum status failure; /* why: ERR_LIMIT, ERR_BUDGET, ERR_MEMORY */
+    size_t failed_bytes; /* what was asked for */
 };
 
 void arena_init(struct arena *arena, struct mem_owner *owner, size_t max_bytes);
 void *arena_alloc(struct arena *arena, size_t size_bytes);
-void *arena_array(struct arena *arena, size_t count, size_t size_bytes); /* overflow-checked */
+void *arena_array(struct arena *arena, size_t count, size_t size_bytes);   /* overflow-checked */
 char *arena_strndup(struct arena *arena, const char *text, size_t length); /* adds a NUL */
 char *arena_printf(struct arena *arena, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum status arena_check(const struct arena *arena, const char *what,

@@ -42,11 +42,16 @@ bool str_to_f32(struct str text, float *out);
  * powers of 1024). */
 bool str_to_bytes(struct str text, uint64_t *out_bytes);
 
+/* "512 b", "1.5 kb", "64 mb": for messages; NUL-terminated. dest has STR_BYTES_MAX bytes. */
+#define STR_BYTES_MAX 24
+void str_from_bytes(char *dest, uint64_t size_bytes);
+
 /* "10 s", "500ms", "1 min", "2 h", "1 d": Flink's Duration units; a bare number is milliseconds. */
 bool str_to_duration_ms(struct str text, int64_t *out_ms);
 
-/* Java's Double.toString / Float.toString form (what Flink's CAST to STRING gives): "1.0", "1.0E10",
- * "NaN", "Infinity". Returns the length; dest has at least 32 bytes, not NUL-terminated. */
+/* Java's Double.toString / Float.toString form (what Flink's CAST to STRING gives): "1.0",
+ * "1.0E10", "NaN", "Infinity". Returns the length; dest has at least 32 bytes, not NUL-terminated.
+ */
 size_t str_from_f64(char *dest, double value);
 size_t str_from_f32(char *dest, float value);
 size_t str_from_i64(char *dest, int64_t value); /* at least 20 bytes */
