@@ -16,6 +16,15 @@
  * holds the rows without NULL only. A row that fails is reported with row_errors_add and set NULL;
  * kernels never abort a batch. No allocation per row but vec_string_room, no call per row.
  *
+ * Special syntax becomes a plain call, time units and flags as upper-case CHAR constants in the
+ * singular: EXTRACT(DAY FROM x) is EXTRACT('DAY', x); FLOOR(x TO HOUR) is FLOOR(x, 'HOUR'), CEIL
+ * likewise; TIMESTAMPADD(DAY, n, t) is TIMESTAMPADD('DAY', n, t), TIMESTAMPDIFF likewise;
+ * TRIM(BOTH c FROM s) is TRIM('BOTH', c, s) and TRIM(s) is TRIM('BOTH', ' ', s);
+ * SUBSTRING(s FROM a FOR n) is SUBSTRING(s, a, n); OVERLAY(s PLACING r FROM a FOR n) is
+ * OVERLAY(s, r, a, n); POSITION(x IN s) is POSITION(x, s); CURRENT_DATE and its like are calls
+ * without arguments; unary minus is "-" of one argument; x LIKE p ESCAPE e is "LIKE" of two or three
+ * arguments, "SIMILAR TO" likewise; x IS DISTINCT FROM y is "IS DISTINCT FROM".
+ *
  * Arguments arrive FLAT or CONSTANT; dictionaries are evaluated over their dictionary when the function is
  * DETERMINISTIC, STRICT, of one non-constant argument and cannot fail, and flattened otherwise.
  */
