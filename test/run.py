@@ -261,6 +261,12 @@ class Runner:
         tests = [test for test in getattr(self, "tests_" + tier)() if self.options.filter in test.name]
         total, reasons = Result(), {}
 
+        def run(test):
+            try:
+                return test.run()
+            except Exception as problem:  # a missing program must not end the whole run
+                return Result(failed=1, text=f"{type(problem).__name__}: {problem}")
+
         def take(test, result):
             total.passed += result.passed
             total.failed += result.failed
@@ -274,12 +280,12 @@ class Runner:
                 reasons.setdefault(result.reason or "skipped", []).append(test.name)
 
         with concurrent.futures.ThreadPoolExecutor(self.options.jobs) as pool:
-            waiting = {pool.submit(test.run): test for test in tests if not test.alone}
+            waiting = {pool.submit(run, test): test for test in tests if not test.alone}
             for future in concurrent.futures.as_completed(waiting):
                 take(waiting[future], future.result())
         for test in tests:
             if test.alone:
-                take(test, test.run())
+                take(test, run(test))
         for reason, names in reasons.items():
             shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
             print(f"SKIPPED {shown}: {reason}")

@@ -14,8 +14,7 @@ if [ "${1:-}" = --fix ]; then
     list | xargs -r clang-format -i
     exit 0
 fi
-bad=$(list | xargs -r -n 20 -P 2 clang-format --dry-run --ferror-limit=1 2>&1 | sed -n 's/: warning: code should.*//p' |
-    cut -d: -f1,2 | sort -t: -k1,1 -u)
+bad=$(list | xargs -r -n 1 -P "$(nproc)" sh -c 'clang-format --dry-run -Werror "$0" > /dev/null 2>&1 || echo "$0"' | LC_ALL=C sort)
 if [ -n "$bad" ]; then
     sed 's/$/: not formatted/' <<< "$bad"
     echo "$(wc -l <<< "$bad") files; repair with script/check/format.sh --fix"

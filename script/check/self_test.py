@@ -53,7 +53,7 @@ PLANTED = [
     ("size", {"src/base/a.c": COMPLEX_FUNCTION}, "complex_one has complexity 27, at most 25"),
     ("size", {"src/base/a.c": "\n" * 2001}, "src/base/a.c:1: 2001 lines, at most 2000"),
     ("format", {"a.c": "int a(int b)\n{\n    return b;\n}\n"}, None),
-    ("format", {"a.c": "int a (int b) {return b;}\n"}, "a.c:1: not formatted"),
+    ("format", {"a.c": "int a (int b) {return b;}\n"}, "a.c: not formatted"),
     ("layout", {"src/base/a.c": '/* x */\n#include "base/a.h"\n', "src/base/a.h": GUARD.format("BASE_A", ""),
                 "src/base/README.md": "# base\n[a](a.c) `a.h`\n"}, None),
     ("layout", {"src/base/a.c": '/* x */\n#include <stdio.h>\n#include "base/a.h"\n',
