@@ -22,7 +22,7 @@ const size_t KAFKA_API_COUNT = COUNT_OF(KAFKA_APIS);
 const struct kafka_api *kafka_api_find(int16_t key)
 {
     for (size_t i = 0; i < KAFKA_API_COUNT; i++)
-        if (KAFKA_APIS[i].key == key)
+        if ((int16_t)KAFKA_APIS[i].key == key)
             return &KAFKA_APIS[i];
     return NULL;
 }
