@@ -1,8 +1,8 @@
 /* batch.h - what flows between operators: columns, a selection, row kinds, watermark marks.
  *
- * A batch is immutable once it has been pushed and reference-counted; whoever wants another selection
- * or other columns makes a new batch that shares the vectors. Rows are [0, row_count) of every
- * column; with a selection only those listed (ascending row numbers) exist.
+ * A batch is immutable once it has been pushed and reference-counted; whoever wants another
+ * selection or other columns makes a new batch that shares the vectors. Rows are [0, row_count) of
+ * every column; with a selection only those listed (ascending row numbers) exist.
  *
  * A batch belongs to one split of a source until the first exchange (contracts.md rule 1).
  * Marks (rule 2): mark {row_index, watermark_us} says that the watermark is watermark_us before row
@@ -16,10 +16,10 @@
 #define BATCH_ROWS_MAX VEC_LENGTH_MAX
 
 enum row_kind { /* Flink's RowKind byte values */
-    ROW_INSERT = 0,
-    ROW_UPDATE_BEFORE = 1,
-    ROW_UPDATE_AFTER = 2,
-    ROW_DELETE = 3,
+                ROW_INSERT = 0,
+                ROW_UPDATE_BEFORE = 1,
+                ROW_UPDATE_AFTER = 2,
+                ROW_DELETE = 3,
 };
 /* "+I" "-U" "+U" "-D" */
 const char *row_kind_text(enum row_kind kind);
@@ -39,13 +39,13 @@ struct watermark_mark {
 struct batch {
     _Atomic uint32_t refs;
     uint32_t row_count;
-    uint32_t selected_count;   /* = row_count without a selection */
+    uint32_t selected_count; /* = row_count without a selection */
     uint32_t column_count;
-    uint16_t *selection;       /* NULL: all rows */
-    uint8_t *kinds;            /* enum row_kind a row, row_count of them; NULL: all +I */
+    uint16_t *selection; /* NULL: all rows */
+    uint8_t *kinds;      /* enum row_kind a row, row_count of them; NULL: all +I */
     struct watermark_mark *marks;
     uint32_t mark_count;
-    uint32_t split;            /* number of the source's split; after an exchange the channel */
+    uint32_t split; /* number of the source's split; after an exchange the channel */
     struct vec *columns[];
 };
 
@@ -57,8 +57,8 @@ enum status batch_set_selection(struct batch *batch, const uint16_t *selection, 
                                 struct error *err) STATUS_CHECKED;
 /* Room for row_count kinds, zeroed (+I). */
 enum status batch_make_kinds(struct batch *batch, struct error *err) STATUS_CHECKED;
-enum status batch_set_marks(struct batch *batch, const struct watermark_mark *marks,
-                            uint32_t count, struct error *err) STATUS_CHECKED;
+enum status batch_set_marks(struct batch *batch, const struct watermark_mark *marks, uint32_t count,
+                            struct error *err) STATUS_CHECKED;
 
 /* The same rows with other columns (takes over one reference of each): kinds, selection, marks and
  * split are carried over. */

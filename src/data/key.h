@@ -1,16 +1,18 @@
-/* key.h - the canonical encoding of keys, their hash and key group. Frozen (version 1): golden tests.
+/* key.h - the canonical encoding of keys, their hash and key group. Frozen (version 1): golden
+ * tests.
  *
  * Encoding of one row's key columns, in order: per column one byte 0 (NULL) or 1 (value follows),
  * then the value: integers, DATE, TIME, timestamps, intervals little-endian at their physical size;
  * BOOLEAN one byte; FLOAT/DOUBLE little-endian bits with -0.0 made 0.0 and every NaN the one quiet
- * NaN; DECIMAL the unscaled value at its type's scale as 16 bytes; CHAR without its trailing blanks,
- * VARCHAR, BINARY, VARBINARY as uint32 length and bytes; ARRAY/MULTISET/MAP as uint32 count and
- * elements (MAP and MULTISET sorted by encoded bytes); ROW as its fields.
- * hash = XXH3-64 seed 0 of the bytes; key group = top 7 bits (of 128; contracts.md rule 12).
+ * NaN; DECIMAL the unscaled value at its type's scale as 16 bytes; CHAR without its trailing
+ * blanks, VARCHAR, BINARY, VARBINARY as uint32 length and bytes; ARRAY/MULTISET/MAP as uint32 count
+ * and elements (MAP and MULTISET sorted by encoded bytes); ROW as its fields. hash = XXH3-64 seed 0
+ * of the bytes; key group = top 7 bits (of 128; contracts.md rule 12).
  */
 #ifndef LEAT_DATA_KEY_H
 #define LEAT_DATA_KEY_H
 
+#include "base/decimal.h"
 #include "data/batch.h"
 
 #define KEY_ENCODING_VERSION 1
@@ -31,7 +33,8 @@ void key_batch_fini(struct key_batch *keys);
 enum status key_encode(struct key_batch *keys, const struct batch *batch,
                        const uint32_t *key_columns, uint32_t key_column_count,
                        struct error *err) STATUS_CHECKED;
-/* The reverse: append the key's values as one row to flat vectors being built. Input is validated. */
+/* The reverse: append the key's values as one row to flat vectors being built. Input is validated.
+ */
 enum status key_decode(const uint8_t *bytes, size_t size_bytes, struct vec *const *columns,
                        uint32_t column_count, struct error *err) STATUS_CHECKED;
 

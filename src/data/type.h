@@ -75,11 +75,11 @@ enum time_attribute { TIME_ATTRIBUTE_NONE, TIME_ATTRIBUTE_ROWTIME, TIME_ATTRIBUT
 struct type {
     enum type_root root;
     bool nullable;
-    uint8_t precision;           /* DECIMAL, TIME, TIMESTAMP, TIMESTAMP_LTZ */
-    uint8_t scale;               /* DECIMAL */
-    uint8_t time_attribute;      /* enum time_attribute */
-    int32_t length;              /* CHAR, VARCHAR, BINARY, VARBINARY */
-    uint32_t child_count;        /* ARRAY, MULTISET: 1; MAP: 2 (key, value); ROW: fields */
+    uint8_t precision;      /* DECIMAL, TIME, TIMESTAMP, TIMESTAMP_LTZ */
+    uint8_t scale;          /* DECIMAL */
+    uint8_t time_attribute; /* enum time_attribute */
+    int32_t length;         /* CHAR, VARCHAR, BINARY, VARBINARY */
+    uint32_t child_count;   /* ARRAY, MULTISET: 1; MAP: 2 (key, value); ROW: fields */
     const struct type *const *children;
     const char *const *names; /* ROW: field names */
 };

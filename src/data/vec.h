@@ -1,17 +1,17 @@
 /* vec.h - a column of at most VEC_LENGTH_MAX values of one type.
  *
- * Forms: FLAT (one value a row), CONSTANT (one value for all rows), DICTIONARY (a uint16 index a row
- * into another flat vector). Validity is a bitmap, 1 = valid, absent while all values are valid (a
- * CONSTANT has one bit; a DICTIONARY none, its dictionary may). A value that is not valid has
+ * Forms: FLAT (one value a row), CONSTANT (one value for all rows), DICTIONARY (a uint16 index a
+ * row into another flat vector). Validity is a bitmap, 1 = valid, absent while all values are valid
+ * (a CONSTANT has one bit; a DICTIONARY none, its dictionary may). A value that is not valid has
  * unspecified bytes, but a view there is readable (zeroed or of real bytes).
  *
  *   struct vec ──values──▶ [v0 v1 v2 ...]      views: {length, prefix, pointer | 12 inline bytes}
  *        └─strings[0..n)─▶ struct buffer refs that own the bytes views point to
  *
  * Ownership: reference-counted; immutable while refs > 1 or once in a batch. The views of a vector
- * only point into its `strings` buffers, static memory, or memory that the vector's user is known to
- * outlive (arena of the plan for literals). A vector holds at most VEC_STRINGS_MAX buffer references;
- * vec_add_strings copies compactly when they run out.
+ * only point into its `strings` buffers, static memory, or memory that the vector's user is known
+ * to outlive (arena of the plan for literals). A vector holds at most VEC_STRINGS_MAX buffer
+ * references; vec_add_strings copies compactly when they run out.
  */
 #ifndef LEAT_DATA_VEC_H
 #define LEAT_DATA_VEC_H
@@ -20,9 +20,10 @@
 
 #include "data/type.h"
 
-#define VEC_LENGTH_MAX  2048
-#define VEC_STRINGS_MAX 16
-#define VIEW_INLINE_MAX 12
+#define VEC_LENGTH_MAX   2048
+#define VEC_STRINGS_MAX  16
+#define VEC_ELEMENTS_MAX (1u << 24) /* elements of a list's child */
+#define VIEW_INLINE_MAX  12
 
 struct view {
     uint32_t length;
@@ -78,9 +79,13 @@ struct vec {
     struct vec *dictionary;  /* DICTIONARY; flat */
     struct vec **children;   /* ARRAY, MULTISET: 1; MAP: 2; ROW: fields */
     uint32_t capacity;       /* values allocated */
+    uint32_t child_count;
+    void *block;        /* one allocation: values or indices, then room for the bitmap */
+    size_t block_bytes; /* its size, as reserved with owner */
     uint32_t string_count;
     struct buffer *strings[VEC_STRINGS_MAX];
-    char *string_next, *string_end; /* room in the newest own string buffer, while building */
+    struct buffer *string_own;      /* the one of strings that vec_string_room fills, or NULL */
+    char *string_next, *string_end; /* room in string_own, while building */
     struct mem_owner *owner;
 };
 
@@ -90,6 +95,12 @@ enum status vec_new(struct vec **out, const struct type *type, uint32_t capacity
                     struct mem_owner *owner, struct error *err) STATUS_CHECKED;
 struct vec *vec_ref(struct vec *vec);
 void vec_unref(struct vec *vec); /* NULL is fine */
+
+/* Room for at least capacity values (rows below length are kept); at most VEC_ELEMENTS_MAX. */
+enum status vec_reserve(struct vec *vec, uint32_t capacity, struct error *err) STATUS_CHECKED;
+/* Make a flat vector that nobody else holds empty again, keeping its memory. False: it is shared
+ * (or not flat) and stays as it is. Values are left as they were; views are zeroed. */
+bool vec_recycle(struct vec *vec);
 
 /* All rows NULL / all rows the one value at src[index]. */
 enum status vec_new_null(struct vec **out, const struct type *type, uint32_t length,
@@ -107,13 +118,20 @@ enum status vec_flatten(struct vec **out, struct vec *src, struct error *err) ST
  * references to src's string buffers, or copies when VEC_STRINGS_MAX is met. */
 enum status vec_append(struct vec *dest, const struct vec *src, const uint16_t *selection,
                        uint32_t count, struct error *err) STATUS_CHECKED;
+/* dest += src[start .. start + count); src of any form. */
+enum status vec_append_range(struct vec *dest, const struct vec *src, uint32_t start,
+                             uint32_t count, struct error *err) STATUS_CHECKED;
+/* dest += count NULL values. */
+enum status vec_append_null(struct vec *dest, uint32_t count, struct error *err) STATUS_CHECKED;
+
 /* Copy every string byte into one own buffer, dropping the references (state, caches, pages). */
 enum status vec_compact(struct vec *vec, struct error *err) STATUS_CHECKED;
 /* Bytes that the vector pins (values, validity, whole string buffers) and bytes its views show. */
 size_t vec_pinned_bytes(const struct vec *vec);
 size_t vec_live_bytes(const struct vec *vec);
 
-/* Validity while building. vec_make_validity allocates the bitmap, all set. */
+/* Validity while building. vec_make_validity provides the bitmap, all set; no allocation while
+ * capacity > 0. */
 enum status vec_make_validity(struct vec *vec, struct error *err) STATUS_CHECKED;
 static inline void vec_clear_valid(struct vec *vec, uint32_t row) /* bitmap must exist */
 {
@@ -147,7 +165,8 @@ char *vec_string_room(struct vec *vec, size_t length);
 /* Store text at row, copying its bytes (inline or into string room). */
 enum status vec_set_text(struct vec *vec, uint32_t row, const char *data, size_t length,
                          struct error *err) STATUS_CHECKED;
-/* Hold a reference to buffer because views point into it. */
+/* Hold a reference to buffer because views point into it. When the references run out, the views of
+ * rows below length are copied into one own buffer first: length must be true then. */
 enum status vec_add_strings(struct vec *vec, struct buffer *buffer,
                             struct error *err) STATUS_CHECKED;
 
