@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 /* An allocation of exactly the size, so that a sanitizer sees a read behind the end. */
 static void run_exact(const uint8_t *data, size_t size_bytes)
 {
-    uint8_t *copy = malloc(size_bytes ? size_bytes : 1);
+    uint8_t *copy = calloc(1, size_bytes ? size_bytes : 1);
     if (!copy)
         abort();
     memcpy(copy, data, size_bytes);
@@ -34,7 +34,7 @@ static void run_basics(uint8_t *data)
 
 int main(int argc, char **argv)
 {
-    uint8_t *data = malloc(MAX_INPUT_BYTES);
+    uint8_t *data = calloc(1, MAX_INPUT_BYTES);
     if (!data)
         return 1;
     run_basics(data);

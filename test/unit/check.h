@@ -1,8 +1,10 @@
-/* check.h - the unit test harness: one program per file, one process and time-out each (meson test).
+/* check.h - the unit test harness: one program per file, one process and time-out each (meson
+ * test).
  *
- * TEST(name) { ... } defines and registers a test; they run in the order of the file. A failed CHECK
- * prints file, line and values, marks the test failed and returns from it. With an argument only
- * tests whose name contains it run. Each program prints TAP; its exit code is 1 when any failed.
+ * TEST(name) { ... } defines and registers a test; they run in the order of the file. A failed
+ * CHECK prints file, line and values, marks the test failed and returns from it. With an argument
+ * only tests whose name contains it run. Each program prints TAP; its exit code is 1 when any
+ * failed.
  */
 #ifndef LEAT_TEST_CHECK_H
 #define LEAT_TEST_CHECK_H
