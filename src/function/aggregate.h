@@ -3,8 +3,11 @@
  * An aggregate call is bound once; its accumulator is a fixed number of bytes inside a row of the
  * operator's state table (operator/), 8-byte aligned. accumulate() adds the selected rows of a batch, each to
  * the accumulator of its group; with `retract` set for rows of kind -U/-D it takes away. Aggregates
- * that cannot be taken away from (MIN, MAX) say so and get the ordered-map state of the operator
- * instead (`needs_values`); on append-only input they run in place.
+ * that cannot be taken away from (MIN, MAX) keep an ordered multiset of their values in memory that
+ * the accumulator owns (reserved with the owner of the binding's operator); on append-only input they
+ * run in place.
+ *
+ * DISTINCT is the operator's: it keeps the values seen and passes each one on once.
  *
  * merge() adds a partial accumulator (local/global aggregation, slices); a partial accumulator
  * travels as its bytes.
@@ -18,10 +21,13 @@ struct aggregate_call;
 
 struct aggregate_input {
     const struct vec *arg;     /* FLAT or CONSTANT; NULL for COUNT(*) */
-    const uint16_t *selection; /* rows to add, after FILTER; NULL: 0..count */
+    const uint16_t *selection; /* rows to add, after FILTER; NULL: 0..count (a row with NULL adds
+                                * nothing) */
     const uint8_t *kinds;      /* per row; NULL: all accumulate */
     uint32_t count;
-    uint8_t *const *groups; /* accumulator of the i-th selected row (i, not row) */
+    struct mem_owner *owner; /* for what accumulators own; may be NULL */
+    uint8_t *const *groups; /* state row of the i-th selected row (i, not row) ... */
+    uint32_t offset_bytes;  /* ... and where the call's accumulator lies in it */
 };
 
 struct aggregate_bound { /* result of binding: const afterwards */
@@ -31,18 +37,22 @@ struct aggregate_bound { /* result of binding: const afterwards */
     bool distinct;
     bool retracting;      /* input has -U/-D rows */
     uint32_t size_bytes;  /* of the accumulator, multiple of 8 */
-    bool needs_values;    /* keep an ordered multiset of the values beside (MIN/MAX retracting) */
+    bool portable;        /* the accumulator owns nothing: its bytes may travel (local/global) */
     void (*init)(const struct aggregate_bound *bound, uint8_t *accumulator);
     /* Text values (MIN/MAX of STRING) are copied into memory the accumulator owns. */
     enum status (*accumulate)(const struct aggregate_bound *bound,
                               const struct aggregate_input *input, struct error *err);
+    /* Both of portable calls; src need not be aligned. */
     enum status (*merge)(const struct aggregate_bound *bound, uint8_t *dest, const uint8_t *src,
                          struct error *err);
-    /* Value of each accumulator to rows [0, count) of out (flat, capacity given). */
-    enum status (*result_of)(const struct aggregate_bound *bound,
-                             const uint8_t *const *accumulators, uint32_t count, struct vec *out,
-                             struct error *err);
-    void (*fini)(const struct aggregate_bound *bound, uint8_t *accumulator); /* NULL: owns nothing */
+    /* Values of the groups' accumulators to rows [first, first + count) of out (flat, capacity
+     * given, validity made where the result is nullable, all set). */
+    enum status (*result_of)(const struct aggregate_bound *bound, uint8_t *const *groups,
+                             uint32_t offset_bytes, uint32_t count, struct vec *out,
+                             uint32_t first, struct error *err);
+    /* NULL: owns nothing. owner as it was in accumulate. */
+    void (*fini)(const struct aggregate_bound *bound, uint8_t *accumulator,
+                 struct mem_owner *owner);
 };
 
 struct aggregate_def {

@@ -47,7 +47,7 @@ struct plan_node {
     enum plan_op op;
     uint32_t id;          /* unique within the plan, inputs before users */
     const char *state_name; /* stable (contracts.md rule 16); NULL: keeps no state */
-    uint32_t parallelism;
+    uint32_t parallelism; /* equal along a chain; of an exchange: its receivers' */
     enum plan_changelog changelog; /* of the output */
     uint32_t upsert_key_count;     /* of the output; 0: none known */
     const uint32_t *upsert_key;
@@ -56,6 +56,9 @@ struct plan_node {
     const struct type *const *types;
     uint32_t input_count;
     const struct plan_node *const *inputs;
+    /* Which output of each input is read (0 main, 1 a source's dead letters); NULL: all 0. The sink
+     * of dead letters is an ordinary PLAN_SINK over output 1 of the source. */
+    const uint32_t *input_outputs;
     union {
         struct {
             struct catalog_object *table; /* reference held by the plan */
@@ -92,7 +95,8 @@ struct plan_node {
             uint32_t key_count; /* 0: to one receiver */
             const uint32_t *keys;
         } exchange;
-        struct { /* output: keys, then results (LOCAL: keys, then one BYTES column: all partials) */
+        struct { /* output: keys, then results (LOCAL: keys, then one BYTES column: all partials;
+                    only for calls that are append-only, not DISTINCT, with bound.portable). GLOBAL reads the partials from its input's last column. */
             enum plan_phase phase;
             uint32_t key_count;
             const uint32_t *keys; /* input columns */
@@ -106,7 +110,10 @@ struct plan_node {
         struct { /* output: keys, window_start, window_end, window_time, results */
             enum plan_phase phase;
             enum window_kind kind;
-            uint32_t time_column; /* of the input; LOCAL/GLOBAL: see operator/window_aggregate.c */
+            /* Of the input. LOCAL emits keys, one BIGINT NOT NULL (the window's start, microseconds
+             * in local time), one BYTES (partials); GLOBAL's is that BIGINT. */
+            uint32_t time_column;
+            bool is_ltz; /* the rows' time attribute is TIMESTAMP_LTZ: windows in the session zone */
             int64_t size_ms, offset_ms;
             uint32_t key_count;
             const uint32_t *keys;

@@ -1,0 +1,120 @@
+/* runtime.h - jobs: plans turned into tasks, and the pool that steps them.
+ *
+ *   struct plan --job_start--> struct job: tasks (chains of operators between exchanges)
+ *                                   |
+ *        worker pool (real) or runtime_simulate (one thread, order drawn from a seed)
+ *
+ * A runtime is one per process (tests make several). It owns the worker threads; a job owns none.
+ * Tasks run when something woke them (rows, room, a timer); an idle job costs nothing.
+ *
+ * Threads: every function may be called from any thread unless said. Callbacks come from a worker
+ * (or from runtime_simulate) with no lock held and must not block or call job_wait and job_free.
+ *
+ * What is not here yet: checkpoints and restarts. A failing job stops with its first error.
+ */
+#ifndef LEAT_RUNTIME_RUNTIME_H
+#define LEAT_RUNTIME_RUNTIME_H
+
+#include "operator/operator.h"
+
+struct runtime;
+struct job;
+
+struct runtime_settings {
+    struct io *io;              /* clock; io_real() or a simulated twin */
+    struct mem_owner *owner;    /* jobs are children of it; NULL: not counted */
+    uint32_t worker_threads;    /* leat.worker-threads; 0: none, runtime_simulate drives */
+    uint64_t seed;              /* for runtime_simulate */
+    uint32_t batch_rows;        /* most rows a source puts in a batch; 0: BATCH_ROWS_MAX */
+    size_t queue_bytes;         /* of one exchange channel; 0: the default, 1 MiB */
+};
+
+enum status runtime_new(struct runtime **out, const struct runtime_settings *settings,
+                        struct error *err) STATUS_CHECKED;
+/* Joins the workers. Every job must have been freed. */
+void runtime_free(struct runtime *runtime);
+
+/* Without worker threads: step ready tasks in random order until none is ready or max_steps were
+ * made; returns the steps made. Timers fire when the io's clock has reached them. One thread. */
+uint64_t runtime_simulate(struct runtime *runtime, uint64_t max_steps);
+/* When the next timer is due (monotonic clock of the io); INT64_MAX: no timer is armed. */
+int64_t runtime_next_timer_us(struct runtime *runtime);
+
+enum job_state {
+    JOB_RUNNING,
+    JOB_STOPPING,  /* job_stop: sources read no more, what was read flows to the sinks */
+    JOB_FINISHED,  /* all input ended and is durable in the sinks */
+    JOB_STOPPED,   /* by job_stop, all that was read is durable in the sinks */
+    JOB_CANCELLED, /* by job_cancel */
+    JOB_FAILED,
+};
+const char *job_state_name(enum job_state state); /* Flink's: RUNNING, FINISHED, CANCELED ... */
+static inline bool job_state_is_final(enum job_state state)
+{
+    return state >= JOB_FINISHED;
+}
+
+struct job_callbacks {
+    /* Rows of a PLAN_COLLECT in order (borrowed). PUSH_FULL: taken, but no more until
+     * job_collect_resume. NULL: rows are dropped. From one thread at a time. */
+    enum push_result (*rows)(void *context, struct batch *batch, struct error *err);
+    /* Once, after every operator has been closed; error: JOB_FAILED's, else NULL. NULL: nobody. */
+    void (*ended)(void *context, struct job *job, enum job_state state, const struct error *error);
+};
+
+struct job_request {
+    const struct plan *plan; /* borrowed; must outlive the job */
+    const struct plugin_context *context; /* likewise */
+    struct job_callbacks callbacks;
+    void *callback_context;
+};
+
+/* Opens every operator (errors of options and targets come from here), then starts the tasks. */
+enum status job_start(struct runtime *runtime, const struct job_request *request,
+                      struct job **out, struct error *err) STATUS_CHECKED;
+/* Ask for an end; the state changes later. Both may be called any number of times, also after the
+ * end. A cancel overrides a stop under way. */
+void job_stop(struct job *job);
+void job_cancel(struct job *job);
+/* False: the time ran out. timeout_us < 0 waits for ever. Not for simulated runtimes. */
+bool job_wait(struct job *job, int64_t timeout_us);
+/* The job must have ended. */
+void job_free(struct job *job);
+void job_collect_resume(struct job *job);
+
+/* Sends the next barrier through the job: every operator flushes, sinks make durable what came
+ * before. job_status().epochs_done counts those that have passed every task. */
+void job_barrier(struct job *job);
+
+struct job_status {
+    enum job_state state;
+    struct error error; /* JOB_FAILED */
+    int64_t started_us, ended_us; /* wall; ended_us 0: not yet */
+    uint64_t epoch, epochs_done;  /* barriers sent, passed by all tasks */
+    uint32_t task_count, operator_count;
+    size_t memory_bytes, memory_peak_bytes;
+    uint64_t rows_read, rows_written; /* sums over sources and sinks */
+    int64_t last_output_us; /* wall time of the last batch at a sink; 0: none */
+};
+void job_status(struct job *job, struct job_status *out);
+const struct plan *job_plan(const struct job *job);
+
+/* Metrics of one operator and subtask; names as in Flink where one exists. */
+struct operator_report {
+    const struct plan_node *node;
+    const char *name;
+    uint32_t subtask;
+    int64_t records_in, records_out, batches_in, batches_out;
+    int64_t late_dropped, bad_rows, buffered_rows, state_keys, state_bytes;
+    int64_t watermark_us; /* WATERMARK_NONE before the first */
+    int64_t last_input_us, last_emit_us; /* wall; 0: never */
+    bool blocked; /* waits for something downstream */
+};
+/* Fills at most max entries in plan order, subtasks together; returns how many there are. */
+uint32_t job_operators(struct job *job, struct operator_report *out, uint32_t max);
+
+/* Appends one or two sentences: why the job gives no output (now), with the option that helps where
+ * one does; for an ended job how it ended. May wait for a task's current step (about a ms). */
+void job_why(struct job *job, struct buf *out);
+
+#endif
