@@ -47,7 +47,7 @@ size_t calendar_format_time(char *dest, int32_t ms, unsigned precision);
 size_t calendar_format_timestamp(char *dest, int64_t us, unsigned precision);
 
 /* Patterns of Java's DateTimeFormatter/SimpleDateFormat as DATE_FORMAT, TO_TIMESTAMP and TO_DATE
- * use them: y M d H h m s S a E D w k K ' and literals; others: ERR_UNSUPPORTED naming the letter.
+ * use them: y u M d H h m s S a E D w k K ' and literals; others: ERR_UNSUPPORTED naming the letter.
  * A compiled pattern is plain memory of the caller, usable from any thread. */
 #define CALENDAR_PATTERN_FIELDS_MAX 32
 struct calendar_pattern {
@@ -61,8 +61,14 @@ struct calendar_pattern {
 };
 enum status calendar_pattern_compile(struct calendar_pattern *out, struct str pattern,
                                      struct error *err) STATUS_CHECKED;
+/* As java.time's DateTimeFormatter reads (TO_TIMESTAMP): fixed widths, whole text, the day clipped to
+ * the month's end; absent fields are those of 1970-01-01 00:00:00. */
 bool calendar_pattern_parse(const struct calendar_pattern *pattern, struct str text,
                             int64_t *out_us);
+/* As SimpleDateFormat reads (TO_DATE, UNIX_TIMESTAMP): numbers of any width, values that roll over
+ * (month 13), rest of the text ignored. */
+bool calendar_pattern_parse_lenient(const struct calendar_pattern *pattern, struct str text,
+                                    int64_t *out_us);
 /* dest_size at least 16 per field; returns the length, 0 when it does not fit. */
 size_t calendar_pattern_format(const struct calendar_pattern *pattern, int64_t us, char *dest,
                                size_t dest_size);

@@ -9,4 +9,7 @@
 /* crc of an earlier part, or 0. crc32c(crc32c(0, a), b) = crc32c(0, a b). */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t size_bytes);
 
+/* The same without special instructions, whatever the processor; crc32c falls back to it. */
+uint32_t crc32c_portable(uint32_t crc, const void *bytes, size_t size_bytes);
+
 #endif
