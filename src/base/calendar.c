@@ -36,8 +36,7 @@ void calendar_civil_from_days(int32_t days, int32_t *year, int32_t *month, int32
     uint32_t day_of_era = (uint32_t)(since_march_0 - (int64_t)era * DAYS_PER_400_YEARS);
     uint32_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    uint32_t day_of_year =
-        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     uint32_t march_month = (5 * day_of_year + 2) / 153;
     *day = (int32_t)(day_of_year - (153 * march_month + 2) / 5 + 1);
     *month = (int32_t)(march_month < 10 ? march_month + 3 : march_month - 9);
@@ -255,8 +254,8 @@ bool calendar_parse_time(struct str text, int32_t *out_ms)
     }
     if (!cursor.good || cursor.next != cursor.end || !calendar_valid(&civil))
         return false;
-    *out_ms = (civil.hour * 3600 + civil.minute * 60 + civil.second) * 1000 +
-              civil.microsecond / 1000;
+    *out_ms =
+        (civil.hour * 3600 + civil.minute * 60 + civil.second) * 1000 + civil.microsecond / 1000;
     return true;
 }
 

@@ -19,7 +19,7 @@
 #define US_PER_DAY    INT64_C(86400000000)
 
 struct civil {
-    int32_t year, month, day;                 /* month and day from 1 */
+    int32_t year, month, day; /* month and day from 1 */
     int32_t hour, minute, second, microsecond;
     int32_t nanosecond_rest; /* 0-999 below the microsecond; 0 unless parsed with 7-9 digits */
 };
@@ -47,22 +47,22 @@ size_t calendar_format_time(char *dest, int32_t ms, unsigned precision);
 size_t calendar_format_timestamp(char *dest, int64_t us, unsigned precision);
 
 /* Patterns of Java's DateTimeFormatter/SimpleDateFormat as DATE_FORMAT, TO_TIMESTAMP and TO_DATE
- * use them: y u M d H h m s S a E D w k K ' and literals; others: ERR_UNSUPPORTED naming the letter.
- * A compiled pattern is plain memory of the caller, usable from any thread. */
+ * use them: y u M d H h m s S a E D w k K ' and literals; others: ERR_UNSUPPORTED naming the
+ * letter. A compiled pattern is plain memory of the caller, usable from any thread. */
 #define CALENDAR_PATTERN_FIELDS_MAX 32
 struct calendar_pattern {
     struct {
-        char letter;    /* 0: literal */
-        uint8_t width;  /* letters in a row, or bytes of the literal */
-        char text[14];  /* literal bytes */
+        char letter;   /* 0: literal */
+        uint8_t width; /* letters in a row, or bytes of the literal */
+        char text[14]; /* literal bytes */
     } fields[CALENDAR_PATTERN_FIELDS_MAX];
     uint32_t field_count;
     bool is_default; /* "yyyy-MM-dd HH:mm:ss", which has a fast path */
 };
 enum status calendar_pattern_compile(struct calendar_pattern *out, struct str pattern,
                                      struct error *err) STATUS_CHECKED;
-/* As java.time's DateTimeFormatter reads (TO_TIMESTAMP): fixed widths, whole text, the day clipped to
- * the month's end; absent fields are those of 1970-01-01 00:00:00. */
+/* As java.time's DateTimeFormatter reads (TO_TIMESTAMP): fixed widths, whole text, the day clipped
+ * to the month's end; absent fields are those of 1970-01-01 00:00:00. */
 bool calendar_pattern_parse(const struct calendar_pattern *pattern, struct str text,
                             int64_t *out_us);
 /* As SimpleDateFormat reads (TO_DATE, UNIX_TIMESTAMP): numbers of any width, values that roll over

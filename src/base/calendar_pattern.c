@@ -2,9 +2,9 @@
  *
  * A pattern is a list of fields; a literal of more than 14 bytes is several. Two readers share the
  * walk over the fields: the strict one (DateTimeFormatter) and the lenient one (SimpleDateFormat).
- * Names are English. Weeks (w) are those of the US locale, Java's usual default: they begin on Sunday,
- * the first holds January 1st. A two-digit year is 2000 to 2099 for both. Optional sections ([ ]) and
- * zone letters are refused when compiling. Pure functions, any thread.
+ * Names are English. Weeks (w) are those of the US locale, Java's usual default: they begin on
+ * Sunday, the first holds January 1st. A two-digit year is 2000 to 2099 for both. Optional sections
+ * ([ ]) and zone letters are refused when compiling. Pure functions, any thread.
  */
 #include "base/calendar.h"
 
@@ -17,8 +17,8 @@ static const char *const month_names[] = {"January",   "February", "March",    "
 static const char *const day_names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                         "Thursday", "Friday", "Saturday"};
 
-#define LITERAL_BYTES_MAX 14u/* sizeof fields[].text */
-#define TEXT_LETTERS      3  /* from so many letters on, M is a name */
+#define LITERAL_BYTES_MAX 14u /* sizeof fields[].text */
+#define TEXT_LETTERS      3   /* from so many letters on, M is a name */
 
 /* ---- compile ---- */
 
@@ -176,7 +176,8 @@ static int32_t read_name(struct reading *reading, const char *const *names, int3
     return ABSENT;
 }
 
-/* Digits: at least digits_min, at most digits_max, leaving `reserve` digits to the fields behind. */
+/* Digits: at least digits_min, at most digits_max, leaving `reserve` digits to the fields behind.
+ */
 static bool read_number(struct reading *reading, int digits_min, int digits_max, int reserve,
                         int32_t *out)
 {
@@ -242,8 +243,7 @@ static bool read_digits(struct reading *reading, const struct calendar_pattern *
     return read_number(reading, width, width, 0, out);
 }
 
-static bool store_number(struct reading *reading, char letter, int width, int32_t value,
-                         int digits)
+static bool store_number(struct reading *reading, char letter, int width, int32_t value, int digits)
 {
     switch (letter) {
     case 'y':
@@ -399,8 +399,13 @@ static bool pattern_parse(const struct calendar_pattern *pattern, struct str tex
                           int64_t *out_us)
 {
     struct reading reading = {
-        text.data, text.data + text.length, lenient, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT,
-        ABSENT,    ABSENT,                  ABSENT,  ABSENT, ABSENT, ABSENT,
+        text.data, text.data + text.length,
+        lenient,   ABSENT,
+        ABSENT,    ABSENT,
+        ABSENT,    ABSENT,
+        ABSENT,    ABSENT,
+        ABSENT,    ABSENT,
+        ABSENT,    ABSENT,
     };
     for (uint32_t i = 0; i < pattern->field_count; i++)
         if (!read_field(&reading, pattern, i))
@@ -472,9 +477,8 @@ static size_t put_field(char *dest, char letter, unsigned width, const struct ci
         return width == 2 ? put_number(dest, civil->year % 100, 2)
                           : put_number(dest, civil->year, width);
     case 'M':
-        return width < TEXT_LETTERS
-                   ? put_number(dest, civil->month, width)
-                   : put_name(dest, month_names[civil->month - 1], width == 4);
+        return width < TEXT_LETTERS ? put_number(dest, civil->month, width)
+                                    : put_name(dest, month_names[civil->month - 1], width == 4);
     case 'd':
         return put_number(dest, civil->day, width);
     case 'H':

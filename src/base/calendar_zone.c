@@ -1,7 +1,8 @@
 /* calendar_zone.c - zones: offsets from UTC by time, from TZif bytes (RFC 8536) and a POSIX footer.
  *
- * Does not: find or read files (os/zonefile.h). Transitions are sorted by UTC second; before the first
- * the zone's first type counts, after the last the footer's rule. Immutable once made, any thread.
+ * Does not: find or read files (os/zonefile.h). Transitions are sorted by UTC second; before the
+ * first the zone's first type counts, after the last the footer's rule. Immutable once made, any
+ * thread.
  */
 #include "base/calendar.h"
 
@@ -110,8 +111,8 @@ static void rule_name(struct rule_text *text)
         return;
     }
     const char *start = text->next;
-    while (text->next < text->end &&
-           ((*text->next >= 'A' && *text->next <= 'Z') || (*text->next >= 'a' && *text->next <= 'z')))
+    while (text->next < text->end && ((*text->next >= 'A' && *text->next <= 'Z') ||
+                                      (*text->next >= 'a' && *text->next <= 'z')))
         text->next++;
     if (text->next - start < 3)
         text->good = false;
@@ -268,8 +269,7 @@ static bool tzif_transitions(struct zone *zone, const struct tzif *tzif)
     for (uint32_t i = 0; i < tzif->time_count; i++) {
         const uint8_t *time = tzif->data + i * tzif->time_bytes;
         int64_t second = tzif->time_bytes == 8 ? be64_at(time) : (int32_t)be32_at(time);
-        if (indexes[i] >= tzif->type_count ||
-            (i > 0 && second <= zone->transition_seconds[i - 1]))
+        if (indexes[i] >= tzif->type_count || (i > 0 && second <= zone->transition_seconds[i - 1]))
             return false;
         zone->transition_seconds[i] = second;
         zone->transition_offsets[i] = (int32_t)be32_at(types + indexes[i] * 6);
@@ -338,8 +338,7 @@ static int32_t offset_at(const struct zone *zone, int64_t utc_second)
     if (high == 0)
         return zone->has_rule ? rule_offset(zone, utc_second) : zone->first_offset;
     if (utc_second >= zone->transition_seconds[high - 1])
-        return zone->has_rule ? rule_offset(zone, utc_second)
-                              : zone->transition_offsets[high - 1];
+        return zone->has_rule ? rule_offset(zone, utc_second) : zone->transition_offsets[high - 1];
     while (low < high) { /* the first transition after utc_second */
         uint32_t middle = (low + high) / 2;
         if (zone->transition_seconds[middle] <= utc_second)

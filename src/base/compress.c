@@ -16,11 +16,11 @@
 
 #include "base/must.h"
 
-#define GZIP_WINDOW_BITS  31 /* 15 bits of window, gzip header and trailer */
-#define GZIP_LEVEL        6
-#define ZSTD_LEVEL        3
-#define ZSTD_WINDOW_BITS  27 /* frames that want more memory are refused */
-#define FIRST_STEP_BYTES  (64 * 1024)
+#define GZIP_WINDOW_BITS 31 /* 15 bits of window, gzip header and trailer */
+#define GZIP_LEVEL       6
+#define ZSTD_LEVEL       3
+#define ZSTD_WINDOW_BITS 27 /* frames that want more memory are refused */
+#define FIRST_STEP_BYTES (64 * 1024)
 
 struct contexts {
     z_stream deflater, inflater;
@@ -136,8 +136,8 @@ static struct output output_begin(struct buf *out, size_t input_bytes, size_t ma
     size_t room = input_bytes < SIZE_MAX / 8 ? input_bytes * 4 : input_bytes;
     if (room < FIRST_STEP_BYTES)
         room = FIRST_STEP_BYTES;
-    return (struct output){.out = out, .start = out->length, .max_bytes = max_bytes, .room = room,
-                           .kind = kind};
+    return (struct output){
+        .out = out, .start = out->length, .max_bytes = max_bytes, .room = room, .kind = kind};
 }
 
 /* ---- gzip ---- */
@@ -149,8 +149,8 @@ static enum status gzip_compress(struct contexts *contexts, struct buf *out, con
     if (size_bytes > UINT32_MAX / 2)
         return error_set(err, ERR_LIMIT, "gzip: %zu bytes are too many for one batch", size_bytes);
     if (!contexts->deflater_ready) {
-        if (deflateInit2(stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, 8,
-                         Z_DEFAULT_STRATEGY) != Z_OK)
+        if (deflateInit2(stream, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW_BITS, 8, Z_DEFAULT_STRATEGY) !=
+            Z_OK)
             return error_memory(err, "gzip context", 0);
         contexts->deflater_ready = true;
     }
@@ -296,8 +296,8 @@ static enum status lz4_compress(struct buf *out, const void *bytes, size_t size_
                                 struct error *err)
 {
     /* Independent blocks of 64 KB without content size: what Java's writer and librdkafka make. */
-    LZ4F_preferences_t preferences = {.frameInfo = {.blockSizeID = LZ4F_max64KB,
-                                                    .blockMode = LZ4F_blockIndependent}};
+    LZ4F_preferences_t preferences = {
+        .frameInfo = {.blockSizeID = LZ4F_max64KB, .blockMode = LZ4F_blockIndependent}};
     size_t bound = LZ4F_compressFrameBound(size_bytes, &preferences);
     uint8_t *dest = buf_room(out, bound);
     if (!dest)

@@ -3,8 +3,8 @@
  *   hardware   SSE4.2's crc32 instruction has a latency of three cycles and starts each cycle, so a
  *              block is cut into three lanes of equal length that are summed side by side. The sums
  *              are joined by one carry-less multiplication each: shifting a sum over n bytes is a
- *              product with x^(8n) mod P, and a crc32 step over the 64-bit product is the reduction.
- *              The factors x^(8n-33) for n = 8, 16, ... are a table, so a lane may have any number of
+ *              product with x^(8n) mod P, and a crc32 step over the 64-bit product is the
+ * reduction. The factors x^(8n-33) for n = 8, 16, ... are a table, so a lane may have any number of
  *              words and a 100-byte record is one block as well as a megabyte is many.
  *   portable   slicing by eight tables.
  *
@@ -14,9 +14,9 @@
 
 #include <string.h>
 
-#define LANE_WORDS_MAX   128 /* 3 KB blocks: the join is then lost in the noise */
-#define BLOCK_BYTES_MIN  96  /* below it three lanes cost more than they bring */
-#define POLY_REFLECTED   0x82F63B78u
+#define LANE_WORDS_MAX  128 /* 3 KB blocks: the join is then lost in the noise */
+#define BLOCK_BYTES_MIN 96  /* below it three lanes cost more than they bring */
+#define POLY_REFLECTED  0x82F63B78u
 
 static uint32_t slice_table[8][256];
 
@@ -71,9 +71,8 @@ static inline uint64_t word_at(const uint8_t *bytes)
 /* The sum moved over word_count words of zeros, not yet reduced. */
 HARDWARE static inline uint64_t shifted(uint64_t crc, size_t word_count)
 {
-    __m128i product =
-        _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc),
-                             _mm_cvtsi64_si128(shift_factor[word_count - 1]), 0);
+    __m128i product = _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc),
+                                           _mm_cvtsi64_si128(shift_factor[word_count - 1]), 0);
     return (uint64_t)_mm_cvtsi128_si64(product);
 }
 

@@ -1,8 +1,8 @@
 /* decimal.c - exact decimal arithmetic on unscaled 128-bit integers.
  *
- * Does not: text (decimal_text.c), the int64 kernels (function/). Signs are split off first, the rest
- * is unsigned; whatever exceeds 38 digits is reported, never wrapped. Scales are at most 38. Pure
- * functions, any thread.
+ * Does not: text (decimal_text.c), the int64 kernels (function/). Signs are split off first, the
+ * rest is unsigned; whatever exceeds 38 digits is reported, never wrapped. Scales are at most 38.
+ * Pure functions, any thread.
  */
 #include "base/decimal.h"
 
@@ -134,8 +134,7 @@ static bool add_signed(decimal128 a, unsigned scale_a, decimal128 b, bool negate
         sum.high = wide_a.high - wide_b.high - (wide_a.low < wide_b.low);
     }
     decimal_u128 size;
-    return wide_rescale(sum, scale, out_scale, &size) &&
-           finish(size, negative, out_precision, out);
+    return wide_rescale(sum, scale, out_scale, &size) && finish(size, negative, out_precision, out);
 }
 
 bool decimal_add(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b,
@@ -179,8 +178,8 @@ bool decimal_div(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b,
     u256_divmod(dividend, divisor.low, &quotient, &rest);
     if (quotient.high != 0 || quotient.low >> 127 != 0)
         return false;
-    return finish(round_half_up(quotient.low, rest, divisor.low), (a < 0) != (b < 0),
-                  out_precision, out);
+    return finish(round_half_up(quotient.low, rest, divisor.low), (a < 0) != (b < 0), out_precision,
+                  out);
 }
 
 bool decimal_mod(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b,
@@ -237,7 +236,8 @@ bool decimal_from_f64(double value, unsigned precision, unsigned scale, decimal1
         return true;
     }
     if (shift >= 0) {
-        if (size.high != 0 || shift > 127 || (size.low != 0 && size.low > ((decimal_u128)-1 >> shift)))
+        if (size.high != 0 || shift > 127 ||
+            (size.low != 0 && size.low > ((decimal_u128)-1 >> shift)))
             return false;
         return finish(size.low << shift, negative, precision, out);
     }

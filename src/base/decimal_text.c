@@ -30,14 +30,14 @@ static inline uint64_t load_short(const char *bytes, size_t length)
 static inline uint32_t join_eight(uint64_t digits)
 {
     digits = digits * 10 + (digits >> 8);
-    return (uint32_t)(((digits & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
-                       (digits >> 16 & UINT64_C(0x000000ff000000ff)) *
-                           UINT64_C(0x0000271000000001)) >>
-                      32);
+    return (
+        uint32_t)(((digits & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
+                   (digits >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
+                  32);
 }
 
-/* Digits with at most one point inside. False: something else is there (an exponent, a sign, a point
- * at an end, a blank): the caller takes the long way. */
+/* Digits with at most one point inside. False: something else is there (an exponent, a sign, a
+ * point at an end, a blank): the caller takes the long way. */
 static inline bool parse_short(const char *bytes, size_t length, uint32_t *digits,
                                unsigned *fraction_digits)
 {
@@ -104,8 +104,8 @@ long_way:;
 struct number_text {
     const char *digits; /* with the point in it */
     size_t digit_bytes;
-    size_t point;     /* digits before it */
-    size_t count;     /* digits in all */
+    size_t point; /* digits before it */
+    size_t count; /* digits in all */
     int32_t exponent;
 };
 
@@ -170,7 +170,7 @@ bool decimal_parse(struct str text, unsigned precision, unsigned scale, decimal1
     /* How many of the digits stay; negative: not even the rounding digit is there. */
     int64_t kept = (int64_t)number.point + number.exponent + (int64_t)scale;
     decimal_u128 size = 0;
-    const decimal_u128 limit = (decimal_u128)decimal_pow10(precision);
+    const decimal_u128 limit = (decimal_u128)decimal_pow10(precision), tenth = limit / 10;
     int64_t index = 0;
     for (size_t i = 0; i < number.digit_bytes && index <= kept; i++) {
         if (number.digits[i] == '.')
@@ -180,16 +180,18 @@ bool decimal_parse(struct str text, unsigned precision, unsigned scale, decimal1
             size += digit >= 5;
             break;
         }
-        size = size * 10 + digit;
-        if (size >= limit) {
+        if (size >= tenth) {
             *overflow = true;
             return false;
         }
+        size = size * 10 + digit;
     }
     for (; index < kept && size != 0; index++) {
+        if (size >= tenth) {
+            *overflow = true;
+            return false;
+        }
         size *= 10;
-        if (size >= limit)
-            break;
     }
     if (size >= limit) {
         *overflow = true;
