@@ -78,9 +78,10 @@ struct plan_node {
             const struct expr *watermark;
             int32_t rowtime_column;
             int64_t idle_timeout_ms; /* scan.watermark.idle-timeout; 0: never idle */
+            /* BAD_ROWS_DEAD_LETTER: bad rows leave through output 1, with the columns source STRING,
+             * partition INT, offset BIGINT, payload BYTES, error_code STRING, error_text STRING,
+             * time TIMESTAMP_LTZ(3). */
             enum bad_rows_policy bad_rows;
-            struct catalog_object *dead_letter; /* with its columns per design.md section 8 */
-            const struct connector_class *dead_letter_connector;
             bool bounded;
         } source;
         struct {
@@ -110,10 +111,13 @@ struct plan_node {
         struct { /* output: keys, window_start, window_end, window_time, results */
             enum plan_phase phase;
             enum window_kind kind;
-            /* Of the input. LOCAL emits keys, one BIGINT NOT NULL (the window's start, microseconds
-             * in local time), one BYTES (partials); GLOBAL's is that BIGINT. */
+            /* Of the input: the row's time, or (TIMESTAMP) the start of its window. LOCAL emits keys,
+             * one BIGINT NOT NULL (the window's start, microseconds in local time), one BYTES
+             * (partials); GLOBAL's is that BIGINT. */
             uint32_t time_column;
-            bool is_ltz; /* the rows' time attribute is TIMESTAMP_LTZ: windows in the session zone */
+            /* The rows' time attribute is TIMESTAMP_LTZ: windows in the session zone; a time column
+             * of type TIMESTAMP is local already. */
+            bool is_ltz;
             int64_t size_ms, offset_ms;
             uint32_t key_count;
             const uint32_t *keys;
@@ -138,7 +142,8 @@ struct plan_node {
     };
 };
 
-/* Of one job: an INSERT, a STATEMENT SET, or a SELECT. */
+/* Of one job: an INSERT, a STATEMENT SET, or a SELECT. It borrows expressions and types from the
+ * statement's arena, which must outlive it. */
 struct plan {
     struct arena arena;
     const char *job_name;
@@ -161,6 +166,8 @@ struct plan_settings {
     const char *job_name;         /* pipeline.name; NULL: the target's name */
     const struct function_session *function_session;
     const struct plugin_registry *registry;
+    struct catalog *catalog;      /* for dead-letter tables */
+    bool collect_changes;         /* a top-level SELECT shows every change, not current rows */
 };
 
 enum status plan_make(struct plan **out, const struct statement *statement,

@@ -1,0 +1,199 @@
+/* changelog.c - which row kinds each edge carries, who wants -U, where changes may be coalesced.
+ *
+ * Forward over the nodes (inputs first): what an operator's output can hold and its upsert key.
+ * Backward: -U is asked for only by those who need the old row (contracts.md section 1); several
+ * changes of a key may become one only where every reader allows it (rule 4).
+ */
+#include "plan/plan_int.h"
+
+struct edge_wishes {
+    bool update_before; /* some reader needs the row that is replaced */
+    bool no_coalesce;   /* some reader shows or counts single changes */
+    bool has_reader;
+};
+
+static bool updates(const struct plan_node *node)
+{
+    return node->changelog != CHANGELOG_APPEND;
+}
+
+/* The input's key columns as output columns of a calc; false when one is not passed through. */
+static bool key_through_calc(struct planner *planner, struct plan_node *node)
+{
+    const struct plan_node *input = node->inputs[0];
+    uint32_t *key = ARENA_ARRAY(planner->arena, input->upsert_key_count + 1, uint32_t);
+    if (!key)
+        return false;
+    for (uint32_t k = 0; k < input->upsert_key_count; k++) {
+        uint32_t i = 0;
+        while (i < node->column_count &&
+               !(node->calc.exprs[i]->kind == EXPR_COLUMN &&
+                 node->calc.exprs[i]->column == input->upsert_key[k]))
+            i++;
+        if (i == node->column_count)
+            return false;
+        key[k] = i;
+    }
+    node->upsert_key = key;
+    node->upsert_key_count = input->upsert_key_count;
+    return true;
+}
+
+static enum status forward_sink(struct planner *planner, struct plan_node *node)
+{
+    const struct plan_node *input = node->inputs[0];
+    const struct table_description *table = &node->sink.table->description;
+    if (!updates(input))
+        return OK;
+    if (node->sink.mode == SINK_APPEND)
+        return error_set(planner->err, ERR_UNSUPPORTED,
+                         "table sink '%s' (connector '%s') does not support the update changes that "
+                         "this query produces: it takes rows that are never changed later",
+                         table->name, table->connector);
+    if (node->sink.mode == SINK_RETRACT)
+        return OK;
+    /* a row is found again by the table's primary key: the query's key must lie within it */
+    for (uint32_t k = 0; k < input->upsert_key_count; k++) {
+        bool found = false;
+        for (uint32_t i = 0; i < table->primary_key_count; i++)
+            found = found || table->primary_key[i] == input->upsert_key[k];
+        if (!found)
+            return error_set(planner->err, ERR_UNSUPPORTED,
+                             "table sink '%s': the primary key does not contain '%s', the key of the "
+                             "query's updates; upsert materialization is not built yet",
+                             table->name, input->names[input->upsert_key[k]]);
+    }
+    return OK;
+}
+
+static enum status forward(struct planner *planner, struct plan_node *node)
+{
+    const struct plan_node *input = node->input_count ? node->inputs[0] : NULL;
+    node->changelog = CHANGELOG_APPEND;
+    switch (node->op) {
+    case PLAN_SOURCE:
+    case PLAN_VALUES:
+        break;
+    case PLAN_CALC:
+        node->changelog = node->input_outputs ? CHANGELOG_APPEND : input->changelog;
+        if (updates(node) && !key_through_calc(planner, node))
+            node->changelog = CHANGELOG_RETRACT; /* rows are known by their whole image only */
+        break;
+    case PLAN_EXCHANGE:
+        node->changelog = input->changelog;
+        node->upsert_key = input->upsert_key;
+        node->upsert_key_count = input->upsert_key_count;
+        break;
+    case PLAN_UNION:
+        for (uint32_t i = 0; i < node->input_count; i++)
+            if (updates(node->inputs[i]))
+                node->changelog = CHANGELOG_RETRACT;
+        break;
+    case PLAN_GROUP_AGGREGATE:
+        node->changelog = CHANGELOG_UPSERT;
+        node->group.input_updates = updates(input);
+        break;
+    case PLAN_WINDOW_AGGREGATE:
+        node->window.input_updates = updates(input);
+        break;
+    case PLAN_SORT:
+        if (updates(input) && !planner->plan->bounded)
+            return error_set(planner->err, ERR_UNSUPPORTED,
+                             "LIMIT over a changing, unbounded result (Top-N) is not built yet");
+        break;
+    case PLAN_SINK:
+        return forward_sink(planner, node);
+    case PLAN_COLLECT:
+        node->changelog = input->changelog;
+        node->upsert_key = input->upsert_key;
+        node->upsert_key_count = input->upsert_key_count;
+        break;
+    case PLAN_OP_COUNT:
+        break;
+    }
+    return OK;
+}
+
+static void wish(const struct planner *planner, const struct plan_node *node,
+                 const struct edge_wishes *own, struct edge_wishes *wishes)
+{
+    struct edge_wishes input = {.has_reader = true};
+    switch (node->op) {
+    case PLAN_CALC:
+        input = *own;
+        /* a row that no longer passes must be taken back, and each change is judged */
+        if (node->calc.condition && updates(node->inputs[0])) {
+            input.update_before = true;
+            input.no_coalesce = true;
+        }
+        if (updates(node) && node->upsert_key_count != node->inputs[0]->upsert_key_count)
+            input.update_before = true;
+        break;
+    case PLAN_EXCHANGE:
+    case PLAN_UNION:
+        input = *own;
+        break;
+    case PLAN_GROUP_AGGREGATE:
+        input.update_before = true;
+        input.no_coalesce = own->no_coalesce;
+        break;
+    case PLAN_WINDOW_AGGREGATE:
+    case PLAN_SORT:
+        input.update_before = true;
+        break;
+    case PLAN_SINK:
+        input.update_before = node->sink.mode == SINK_RETRACT;
+        input.no_coalesce = !node->sink.connector->sink->keeps_state;
+        break;
+    case PLAN_COLLECT:
+        input.update_before = planner->settings->collect_changes || node->upsert_key_count == 0;
+        input.no_coalesce = planner->settings->collect_changes;
+        break;
+    default:
+        break;
+    }
+    for (uint32_t i = 0; i < node->input_count; i++) {
+        struct edge_wishes *target = &wishes[node->inputs[i]->id];
+        target->has_reader = true;
+        target->update_before |= input.update_before;
+        target->no_coalesce |= input.no_coalesce;
+    }
+}
+
+enum status plan_changelogs(struct planner *planner)
+{
+    struct edge_wishes *wishes =
+        ARENA_ARRAY(planner->arena, planner->node_count + 1, struct edge_wishes);
+    TRY(arena_check(planner->arena, "the plan", planner->err));
+    for (uint32_t i = 0; i < planner->node_count; i++)
+        TRY(forward(planner, planner->nodes[i]));
+    for (uint32_t i = planner->node_count; i-- > 0;)
+        wish(planner, planner->nodes[i], &wishes[i], wishes);
+    for (uint32_t i = 0; i < planner->node_count; i++) {
+        struct plan_node *node = planner->nodes[i];
+        const struct edge_wishes *own = &wishes[i];
+        bool coalesce = !own->no_coalesce && planner->settings->mini_batch != 0;
+        if (node->op == PLAN_GROUP_AGGREGATE) {
+            node->group.emit_update_before = own->update_before;
+            node->group.coalesce = coalesce || planner->settings->batch_mode;
+            if (own->update_before)
+                node->changelog = CHANGELOG_RETRACT;
+            for (uint32_t k = 0; k < node->group.call_count; k++)
+                ((struct plan_aggregate *)&node->group.calls[k])->bound.retracting =
+                    node->group.input_updates;
+        } else if (node->op == PLAN_WINDOW_AGGREGATE) {
+            for (uint32_t k = 0; k < node->window.call_count; k++)
+                ((struct plan_aggregate *)&node->window.calls[k])->bound.retracting =
+                    node->window.input_updates;
+        } else if (node->op == PLAN_SINK) {
+            node->sink.coalesce =
+                node->sink.connector->sink->keeps_state && planner->settings->mini_batch != 0;
+        } else if (node->input_count && node->op != PLAN_SORT && updates(node) &&
+                   updates(node->inputs[0])) {
+            /* -U asked for above flows through */
+            if (node->inputs[0]->changelog == CHANGELOG_RETRACT)
+                node->changelog = CHANGELOG_RETRACT;
+        }
+    }
+    return OK;
+}
