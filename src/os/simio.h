@@ -6,8 +6,8 @@
  * the durable state and, drawn from the seed, any subset of un-synced writes in any order, torn at
  * sector borders, and any prefix-free subset of directory changes; open files become invalid.
  *
- * Steps: every call of the table that changes something is one step. simio_crash_at(step) makes that
- * step and all later ones fail with ERR_CLOSED until simio_crash() is called, so a test loops
+ * Steps: every call of the table that changes something is one step. simio_crash_at(step) makes
+ * that step and all later ones fail with ERR_CLOSED until simio_crash() is called, so a test loops
  * step = 1, 2, 3 ... until the run ends without a crash.
  * The clock stands still unless simio_advance_us is called. One thread.
  */

@@ -1,13 +1,15 @@
 /* thread.h - threads, locks, and the I/O pool for calls that block (fsync, SQLite, librdkafka).
  *
  * Wrappers over pthreads that must() on misuse. Names appear in /proc. The I/O pool runs closures
- * and posts their completion to an event loop or another queue; it never runs tasks of jobs (that is
- * runtime/'s worker pool).
+ * and posts their completion to an event loop or another queue; it never runs tasks of jobs (that
+ * is runtime/'s worker pool).
  */
 #ifndef LEAT_OS_THREAD_H
 #define LEAT_OS_THREAD_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -15,7 +17,7 @@ struct thread;
 enum status thread_start(struct thread **out, const char *name, void (*run)(void *context),
                          void *context, struct error *err) STATUS_CHECKED;
 void thread_join(struct thread *thread); /* frees it */
-unsigned thread_core_count(void);
+unsigned thread_core_count(void);        /* those this process may run on */
 
 struct mutex {
     pthread_mutex_t os;
@@ -36,12 +38,14 @@ void condition_signal(struct condition *condition);
 void condition_broadcast(struct condition *condition);
 
 struct io_pool;
-struct io_job { /* embedded in the caller's struct; one use at a time */
-    void (*run)(struct io_job *job);  /* on a pool thread; may block */
-    void (*done)(struct io_job *job); /* on the same thread right after run; posts a message */
+struct io_job {                      /* embedded in the caller's struct; one use at a time */
+    void (*run)(struct io_job *job); /* on a pool thread; may block */
+    /* on the same thread right after run; posts a message; may free the job; NULL: nothing */
+    void (*done)(struct io_job *job);
     struct io_job *next;
 };
-/* Threads start on first use, at most max_threads, and end after a second without work. */
+/* Threads start on first use, at most max_threads, and end after a second without work. name is
+ * borrowed. When not even one thread can be started, io_pool_submit runs the job itself. */
 enum status io_pool_new(struct io_pool **out, const char *name, unsigned max_threads,
                         struct error *err) STATUS_CHECKED;
 void io_pool_submit(struct io_pool *pool, struct io_job *job);

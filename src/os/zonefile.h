@@ -1,4 +1,5 @@
-/* zonefile.h - time zones by name: "UTC", "+08:00", "GMT+8", "Europe/Berlin" from the system's files.
+/* zonefile.h - time zones by name: "UTC", "+08:00", "GMT+8", "Europe/Berlin" from the system's
+ * files.
  *
  * Zones are loaded once and live for the process. A missing database is an error that names the
  * package (tzdata). Thread-safe.
