@@ -107,7 +107,9 @@ def tap_result(code, output, timeout):
         output += f"\n# {plan.group(1)} tests planned, {passed + failed + skipped - 1} reported\n"
     reason = ""
     if skipped:
-        reason = output.strip().splitlines()[-1] if output.strip() else "exit code 77"
+        lines = [line for line in output.splitlines() if re.search(r"^ok\b.*# *skip", line, re.I)] or \
+            output.strip().splitlines()[-1:] or ["exit code 77"]
+        reason = re.sub(r"^ok.*# *skip *", "", lines[0], flags=re.I) or "skipped"
     return Result(passed, failed, skipped, output, reason)
 
 
