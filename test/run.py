@@ -313,6 +313,8 @@ def main():
     results = [runner.run_tier(tier) for tier in TIERS if tier in tiers]
     passed, failed, skipped = (sum(getattr(result, what) for result in results)
                                for what in ("passed", "failed", "skipped"))
+    if options.suite and passed + failed == 0:
+        print(f"SKIPPED: there are no tests of {', '.join(options.suite)} yet")
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
 

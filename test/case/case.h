@@ -80,6 +80,25 @@ struct case_plan {
 bool case_plan_parse(struct case_plan *plan, const struct case_section *section, bool only_rows);
 void case_plan_fini(struct case_plan *plan);
 
+/* Builds up rows got from a program under test; row_kind is copied, text too. */
+struct case_event *case_plan_add_row(struct case_plan *plan, const char *row_kind);
+void case_row_add(struct case_event *row, const char *text, size_t size_bytes, bool null);
+
+/* The rows left after all changes, appended to rows (fresh). With key columns, +I and +U replace
+ * the row of their key and -D removes it (-U is ignored); without, +I and +U add a row and -U and
+ * -D remove an equal one. False: a change removes a row that is not there; changes->error names it.
+ */
+bool case_fold(struct case_plan *changes, const int *key_columns, int key_column_count,
+               struct case_plan *rows);
+
+enum { CASE_ORDERED = 1, CASE_ROW_KINDS = 2 }; /* flags: order counts; row kinds count */
+
+/* NULL when got is what is expected, else a text to print (caller frees): "-" expected, "+" got.
+ * Only CASE_ROW events count. approximate[i] (NULL: none): column i compares at 1e-9 relative.
+ * Costs rows squared without CASE_ORDERED. */
+char *case_compare(const struct case_plan *expected, const struct case_plan *got, int flags,
+                   const bool *approximate, int column_count);
+
 struct case_triple {
     int line;
     char *expression; /* for a directive: its text; "set KEY = VALUE", "columns ..." */

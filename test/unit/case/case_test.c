@@ -156,3 +156,69 @@ TEST(triples_refused)
         case_triples_fini(&triples);
     }
 }
+
+static char *compare(const char *expected, const char *got, int flags, const bool *approximate)
+{
+    struct case_plan a, b;
+    if (!plan_of(&a, expected, true) || !plan_of(&b, got, true))
+        abort();
+    char *report = case_compare(&a, &b, flags, approximate, 1);
+    case_plan_fini(&a);
+    case_plan_fini(&b);
+    return report;
+}
+
+TEST(compare_rows)
+{
+    static const bool approximate[] = {true};
+    CHECK(!compare("1\n2\n2\n", "2\n1\n2\n", 0, NULL));
+    CHECK(!compare("", "", CASE_ORDERED, NULL));
+    CHECK(!compare("+I 1\n", "+U 1\n", 0, NULL));
+    CHECK(!compare("1\nNaN\n0\n", "1.0000000001\nNaN\n-0.0\n", CASE_ORDERED, approximate));
+    static const struct {
+        const char *expected, *got, *report;
+        int flags;
+    } cases[] = {{"1\n2\n2\n", "2\n1\n1\n", "- +I 2\n+ +I 1\n", 0},
+                 {"1\n2\n", "2\n1\n", "- +I 1\n+ +I 2\n- +I 2\n+ +I 1\n", CASE_ORDERED},
+                 {"1\n", "1\n2\n", "+ +I 2\n", CASE_ORDERED},
+                 {"1\n2\n", "1\n", "- +I 2\n", CASE_ORDERED},
+                 {"1 | NULL\n", "1 | 'NULL'\n", "- +I 1 | NULL\n+ +I 1 | NULL\n", 0},
+                 {"1\n", "1.0000000001\n", "- +I 1\n+ +I 1.0000000001\n", 0},
+                 {"+I 1\n", "+U 1\n", "- +I 1\n+ +U 1\n", CASE_ROW_KINDS}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *report = compare(cases[i].expected, cases[i].got, cases[i].flags, NULL);
+        CHECK_STR(report, cases[i].report);
+        free(report);
+    }
+    char *report = compare("1\n", "1.00000001\n", 0, approximate);
+    CHECK(report);
+    free(report);
+}
+
+TEST(fold_changes)
+{
+    static const int key[] = {0};
+    static const struct {
+        const char *changes, *rows;
+        int key_count;
+    } cases[] = {{"a | 1\n-U a | 1\n+U a | 2\nb | 1\n-D b | 1\n", "a | 2\n", 0},
+                 {"a | 1\na | 1\n-D a | 1\n", "a | 1\n", 0},
+                 {"a | 1\n+U a | 2\nb | NULL\n-D b | 7\n", "a | 2\n", 1},
+                 {"a | 1\n-U a | 9\n+U a | 2\nb | 3\nc | 3\nd | 3\n", "a|2\nb|3\nc|3\nd|3\n", 1}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct case_plan changes, rows, expected;
+        CHECK(plan_of(&changes, cases[i].changes, true));
+        CHECK(plan_of(&expected, cases[i].rows, true));
+        CHECK(case_fold(&changes, key, cases[i].key_count, &rows));
+        CHECK(!case_compare(&expected, &rows, CASE_ROW_KINDS, NULL, 0));
+        case_plan_fini(&changes);
+        case_plan_fini(&rows);
+        case_plan_fini(&expected);
+    }
+    struct case_plan changes, rows;
+    CHECK(plan_of(&changes, "a | 1\n-D a | 2\n", true));
+    CHECK(!case_fold(&changes, key, 0, &rows));
+    CHECK_STR(changes.error, "change 2 (-D a ...) removes a row that is not there");
+    case_plan_fini(&changes);
+    case_plan_fini(&rows);
+}
