@@ -60,7 +60,7 @@ static enum status forward_sink(struct planner *planner, struct plan_node *node)
         if (!found)
             return error_set(planner->err, ERR_UNSUPPORTED,
                              "table sink '%s': the primary key does not contain '%s', the key of the "
-                             "query's updates; upsert materialization is not built yet",
+                             "query's updates; upsert materialization is not built",
                              table->name, input->names[input->upsert_key[k]]);
     }
     return OK;
@@ -96,10 +96,7 @@ static enum status forward(struct planner *planner, struct plan_node *node)
     case PLAN_WINDOW_AGGREGATE:
         node->window.input_updates = updates(input);
         break;
-    case PLAN_SORT:
-        if (updates(input) && !planner->plan->bounded)
-            return error_set(planner->err, ERR_UNSUPPORTED,
-                             "LIMIT over a changing, unbounded result (Top-N) is not built yet");
+    case PLAN_SORT: /* over changing rows it waits for the end (plan.c checks that there is one) */
         break;
     case PLAN_SINK:
         return forward_sink(planner, node);
@@ -160,13 +157,19 @@ static void wish(const struct planner *planner, const struct plan_node *node,
     }
 }
 
+enum status plan_changelog_forward(struct planner *planner)
+{
+    for (; planner->forwarded < planner->node_count; planner->forwarded++)
+        TRY(forward(planner, planner->nodes[planner->forwarded]));
+    return OK;
+}
+
 enum status plan_changelogs(struct planner *planner)
 {
     struct edge_wishes *wishes =
         ARENA_ARRAY(planner->arena, planner->node_count + 1, struct edge_wishes);
     TRY(arena_check(planner->arena, "the plan", planner->err));
-    for (uint32_t i = 0; i < planner->node_count; i++)
-        TRY(forward(planner, planner->nodes[i]));
+    TRY(plan_changelog_forward(planner));
     for (uint32_t i = planner->node_count; i-- > 0;)
         wish(planner, planner->nodes[i], &wishes[i], wishes);
     for (uint32_t i = 0; i < planner->node_count; i++) {
@@ -178,13 +181,6 @@ enum status plan_changelogs(struct planner *planner)
             node->group.coalesce = coalesce || planner->settings->batch_mode;
             if (own->update_before)
                 node->changelog = CHANGELOG_RETRACT;
-            for (uint32_t k = 0; k < node->group.call_count; k++)
-                ((struct plan_aggregate *)&node->group.calls[k])->bound.retracting =
-                    node->group.input_updates;
-        } else if (node->op == PLAN_WINDOW_AGGREGATE) {
-            for (uint32_t k = 0; k < node->window.call_count; k++)
-                ((struct plan_aggregate *)&node->window.calls[k])->bound.retracting =
-                    node->window.input_updates;
         } else if (node->op == PLAN_SINK) {
             node->sink.coalesce =
                 node->sink.connector->sink->keeps_state && planner->settings->mini_batch != 0;

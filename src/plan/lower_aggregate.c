@@ -28,8 +28,8 @@ static const struct expr *input_column(struct planner *planner, const struct rel
     return plan_column(planner->arena, column, input->types[column], input->pos);
 }
 
-static enum status bind_calls(struct planner *planner, const struct rel *rel,
-                              struct prepared *list, struct plan_aggregate **out)
+static enum status prepare_calls(struct planner *planner, const struct rel *rel,
+                                 struct prepared *list, struct plan_aggregate **out)
 {
     struct plan_aggregate *calls =
         ARENA_ARRAY(planner->arena, rel->aggregate.call_count + 1, struct plan_aggregate);
@@ -44,9 +44,21 @@ static enum status bind_calls(struct planner *planner, const struct rel *rel,
             call->arg ? (int32_t)prepare(planner, list, call->arg, NULL) : -1;
         calls[i].filter_column =
             call->filter ? (int32_t)prepare(planner, list, call->filter, NULL) : -1;
-        TRY(call->def->bind(&calls[i].bound, planner->arena, call->pos, planner->err));
     }
     *out = calls;
+    return OK;
+}
+
+/* Accumulators depend on whether rows can be taken back. */
+static enum status bind_calls(struct planner *planner, const struct rel *rel,
+                              const struct plan_node *input, struct plan_aggregate *calls)
+{
+    TRY(plan_changelog_forward(planner));
+    for (uint32_t i = 0; i < rel->aggregate.call_count; i++) {
+        calls[i].bound.retracting = input->changelog != CHANGELOG_APPEND;
+        TRY(calls[i].bound.def->bind(&calls[i].bound, planner->arena,
+                                     rel->aggregate.calls[i].pos, planner->err));
+    }
     return OK;
 }
 
@@ -186,13 +198,15 @@ enum status plan_lower_aggregate(struct planner *planner, uint32_t index)
             planner, &list,
             input_column(planner, input, (uint32_t)input->window_start_column), "window_start");
     struct plan_aggregate *calls;
-    TRY(bind_calls(planner, rel, &list, &calls));
+    TRY(prepare_calls(planner, rel, &list, &calls));
     struct plan_node *below;
     TRY(plan_lower_projection(planner, planner->entries[index].inputs[0], list.exprs, list.names,
                               list.count, by_window ? (int32_t)time_column : -1, &below));
     uint32_t parallelism = key_count ? planner->settings->parallelism : 1;
     below = plan_exchange(planner, below, keys, key_count, parallelism);
-    struct plan_node *node = below ? plan_node_new(planner, PLAN_GROUP_AGGREGATE, 1, &below) : NULL;
+    TRY(arena_check(planner->arena, "the plan", planner->err));
+    TRY(bind_calls(planner, rel, below, calls));
+    struct plan_node *node = plan_node_new(planner, PLAN_GROUP_AGGREGATE, 1, &below);
     TRY(arena_check(planner->arena, "the plan", planner->err));
     struct rel_entry *entry = &planner->entries[index];
     entry->node = node;

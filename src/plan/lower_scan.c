@@ -274,7 +274,7 @@ enum status plan_lower_sink(struct planner *planner, const struct statement_inse
                          "table %s: connector '%s' can be read but not written to",
                          table->full_name, connector->name);
     if (insert->overwrite)
-        return error_set(err, ERR_UNSUPPORTED, "INSERT OVERWRITE is not built yet");
+        return error_set(err, ERR_UNSUPPORTED, "INSERT OVERWRITE is not built");
     struct plan_node *node = plan_node_new(planner, PLAN_SINK, 1, &input);
     TRY(arena_check(planner->arena, "the plan", err));
     node->sink.table = table;

@@ -64,10 +64,15 @@ static enum status check_sorts(const struct planner *planner)
 {
     for (uint32_t i = 0; i < planner->node_count; i++) {
         const struct plan_node *node = planner->nodes[i];
-        if (node->op == PLAN_SORT && node->sort.key_count && !planner->plan->bounded)
+        if (node->op != PLAN_SORT || planner->plan->bounded)
+            continue;
+        if (node->sort.key_count)
             return error_set(planner->err, ERR_UNSUPPORTED,
                              "ORDER BY over an unbounded input is not built: only bounded inputs "
                              "can be sorted");
+        if (node->inputs[0]->changelog != CHANGELOG_APPEND)
+            return error_set(planner->err, ERR_UNSUPPORTED,
+                             "LIMIT over a changing, unbounded result (Top-N) is not built");
     }
     return OK;
 }

@@ -28,6 +28,7 @@ struct planner {
     struct rel_entry *entries; /* inputs before users */
     uint32_t node_count, node_capacity;
     struct plan_node **nodes;
+    uint32_t forwarded; /* nodes before this one have their changelog */
 };
 
 /* intern.c */
@@ -82,7 +83,8 @@ const struct expr *plan_window_expr(struct planner *planner, const struct rel *w
 const struct expr *plan_window_time(const struct expr *expr);
 
 /* changelog.c: row kinds, keys, -U, coalescing over all nodes */
-enum status plan_changelogs(struct planner *planner) STATUS_CHECKED;
+enum status plan_changelog_forward(struct planner *planner) STATUS_CHECKED; /* nodes so far */
+enum status plan_changelogs(struct planner *planner) STATUS_CHECKED; /* once all are lowered */
 
 /* explain.c */
 void plan_format(struct buf *out, const struct plan *plan);
