@@ -5,15 +5,20 @@
 #include "os/io.h"
 #include "os/thread.h"
 
+struct log; /* log/log.h */
+
 struct plugin_context {
     struct io *io;
     struct io_pool *io_pool; /* for calls that block; at the edges only */
     struct mem_owner *owner; /* connectors make children of it */
     const struct zone *zone; /* table.local-time-zone */
 
-    /* The broker in this process, for connector/kafka; embedded_log NULL: there is none. */
-    void *embedded_log;               /* struct log * (log/log.h); opaque here */
-    const char *embedded_address;     /* "127.0.0.1:9092": its listener */
+    /* The log of the broker in this process, for connector/kafka: opened at the first call (the data
+     * directory is made and locked then), the same for all later ones, closed by the process after
+     * the last job. NULL: this process has none. May block on the local disk; from any thread. */
+    enum status (*embedded_log)(const struct plugin_context *context, struct log **out,
+                                struct error *err);
+    const char *embedded_address; /* "127.0.0.1:9092": its listener; NULL: it does not listen */
 
     const char *data_directory;       /* --data */
     const char *const *security_roots; /* NULL-terminated; NULL: any path (command line) */
