@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Arrows between rooms: an #include (or a ROOM_dep in meson.build) only where rooms.txt has an arrow.
 
-Also: no circle of rooms or headers; foo_int.h only from foo*.c, foo*.h of its room and tests; every room but cli is
+Also: no circle of rooms or headers; foo_int.h only from foo*.c, foo*.h of its room and tests
+(ROOM_int.h: from the whole room); every room but cli is
 a library; every .c below src is compiled (when BUILD names a build directory).
 """
 import json
@@ -64,7 +65,8 @@ def check_source(path, arrows, findings, graph):
         if target != room and not allowed(targets, target):
             findings.append(f'{place}: {room} may not include {target} ("{name}")')
         inner = re.match(r"(.*/)(\w+)_int\.h$", "src/" + name)
-        if inner and not (path.startswith(inner.group(1)) and os.path.basename(path).startswith(inner.group(2))):
+        if inner and not (path.startswith(inner.group(1)) and (os.path.basename(path).startswith(inner.group(2)) or
+                                                               inner.group(2) == os.path.basename(room))):
             findings.append(f'{place}: "{name}" is for {inner.group(2)}*.c and its tests only')
 
 

@@ -26,7 +26,8 @@ def check_source(path, findings):
         found = re.search(r"^#ifndef (\w+)\n#define (\w+)\n", code, re.M)
         wanted = guard_of(path)
         if not found or found.group(1) != found.group(2):
-            findings.append(f"{path}:1: no header guard ({wanted})")
+            if path.startswith("src/"):  # elsewhere a header may be a bare table
+                findings.append(f"{path}:1: no header guard ({wanted})")
         elif found.group(1) != wanted and (path.startswith("src/") or not found.group(1).startswith("LEAT_")):
             line = _lib.line_of(code, found.start())
             findings.append(f"{path}:{line}: header guard is {found.group(1)}, should be {wanted}")
