@@ -178,7 +178,7 @@ enum status plan_changelogs(struct planner *planner)
         bool coalesce = !own->no_coalesce && planner->settings->mini_batch != 0;
         if (node->op == PLAN_GROUP_AGGREGATE) {
             node->group.emit_update_before = own->update_before;
-            node->group.coalesce = coalesce || planner->settings->batch_mode;
+            node->group.coalesce = coalesce;
             if (own->update_before)
                 node->changelog = CHANGELOG_RETRACT;
         } else if (node->op == PLAN_SINK) {

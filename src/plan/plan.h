@@ -162,7 +162,6 @@ struct plan_settings {
     int mini_batch;               /* table.exec.mini-batch.enabled: -1 unset, 0 false, 1 true */
     int64_t idle_timeout_ms;      /* table.exec.source.idle-timeout */
     int64_t state_ttl_ms;         /* table.exec.state.ttl */
-    bool batch_mode;              /* execution.runtime-mode = batch: final rows only */
     const char *job_name;         /* pipeline.name; NULL: the target's name */
     const struct function_session *function_session;
     const struct plugin_registry *registry;

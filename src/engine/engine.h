@@ -1,0 +1,96 @@
+/* engine.h - sessions, statements, jobs, settings: everything that command line, server and shell do.
+ *
+ *   text --sql--> struct statement --engine_execute--> catalog change | result rows | job
+ *
+ * An engine is one per process. A session (settings, and the engine's catalog) is used by one thread at
+ * a time. Jobs run on the runtime's workers; callbacks of a query come from there.
+ *
+ * What is not here yet: checkpoints, restarts and the persisted catalog.
+ */
+#ifndef LEAT_ENGINE_ENGINE_H
+#define LEAT_ENGINE_ENGINE_H
+
+#include "runtime/runtime.h"
+
+struct engine;
+struct session;
+struct engine_job;
+
+struct engine_config {
+    const struct plugin_registry *registry;
+    const struct plugin_context *context; /* borrowed; zone is the default of new sessions */
+    struct mem_owner *owner;
+    uint32_t worker_threads; /* 0: the cores */
+};
+
+enum status engine_new(struct engine **out, const struct engine_config *config,
+                       struct error *err) STATUS_CHECKED;
+/* Cancels jobs that still run and frees them, then everything else. Sessions must be closed. */
+void engine_free(struct engine *engine);
+struct catalog *engine_catalog(struct engine *engine);
+
+enum status session_open(struct session **out, struct engine *engine,
+                         struct error *err) STATUS_CHECKED;
+void session_close(struct session *session);
+/* SET 'key' = 'value'. ERR_OPTION with the nearest key; ERR_UNSUPPORTED for Flink's keys that are not
+ * built. */
+enum status session_set(struct session *session, struct str key, struct str value,
+                        struct error *err) STATUS_CHECKED;
+const struct sql_session *session_sql(const struct session *session);
+
+/* The settings table, for documentation: its options have `key`, default and help. */
+const struct option_def *session_settings(size_t *count);
+
+enum result_kind {
+    RESULT_NONE,  /* done, nothing to show */
+    RESULT_TEXT,  /* one text: EXPLAIN, SHOW CREATE */
+    RESULT_TABLE, /* rows of text: SHOW, DESCRIBE, SET */
+    RESULT_JOB,   /* an INSERT runs */
+    RESULT_QUERY, /* a SELECT runs; rows come through the callbacks */
+};
+
+struct engine_result { /* strings live in arena, which the result owns */
+    enum result_kind kind;
+    struct arena arena;
+    const char *text;
+    uint32_t column_count, row_count;
+    const char *const *columns;
+    const char *const *cells; /* row by row; NULL: an SQL NULL */
+    struct engine_job *job;
+};
+void engine_result_fini(struct engine_result *result);
+
+struct query_callbacks { /* NULL members: nobody */
+    /* Before the first row. */
+    void (*columns)(void *context, const struct plan_node *collect, bool bounded);
+    /* Batches of changes (borrowed), from a worker thread, one at a time. PUSH_FULL: taken, but no
+     * more until engine_job_resume. */
+    enum push_result (*rows)(void *context, struct batch *batch, struct error *err);
+    void (*ended)(void *context, enum job_state state, const struct error *error);
+    void *context;
+    bool changes; /* every change with -U, not the current rows */
+};
+
+/* Execute a bound statement. The statement and its arena are taken over (also on failure): a job
+ * keeps them until it is freed. out is filled on OK. */
+enum status engine_execute(struct session *session, struct statement *statement,
+                           struct arena *arena, const struct query_callbacks *callbacks,
+                           struct engine_result *out, struct error *err) STATUS_CHECKED;
+
+/* ---- jobs; valid until engine_job_release or engine_free */
+const char *engine_job_name(const struct engine_job *job);
+uint32_t engine_job_id(const struct engine_job *job);
+void engine_job_status(struct engine_job *job, struct job_status *out);
+void engine_job_why(struct engine_job *job, struct buf *out);
+void engine_job_stop(struct engine_job *job);
+void engine_job_cancel(struct engine_job *job);
+void engine_job_resume(struct engine_job *job);
+/* false: still running after timeout_us (< 0: for ever). */
+bool engine_job_wait(struct engine_job *job, int64_t timeout_us);
+/* Every job, in the order started; borrowed. */
+void engine_jobs(struct engine *engine, void (*each)(void *context, struct engine_job *job),
+                 void *context);
+/* Frees a job that has ended. */
+void engine_job_release(struct engine_job *job);
+
+#endif

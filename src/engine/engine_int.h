@@ -1,0 +1,89 @@
+/* engine_int.h - what the files of engine/ share. */
+#ifndef LEAT_ENGINE_ENGINE_INT_H
+#define LEAT_ENGINE_ENGINE_INT_H
+
+#include "engine/engine.h"
+#include "os/thread.h"
+
+#define SETTING_TEXT_MAX 256
+
+struct settings { /* parsed values of the table in settings.c */
+    int64_t parallelism;
+    const char *job_name;
+    const char *zone_name;
+    int runtime_mode;
+    int mini_batch;
+    int64_t idle_timeout_ms;
+    int64_t state_ttl_ms;
+    bool dml_sync;
+    int64_t max_parallelism;
+};
+
+enum { RUNTIME_STREAMING, RUNTIME_BATCH, RUNTIME_AUTOMATIC };
+
+struct setting_given { /* what was SET, newest value */
+    char key[SETTING_TEXT_MAX];
+    char value[SETTING_TEXT_MAX];
+    struct setting_given *next;
+};
+
+struct session {
+    struct engine *engine;
+    struct setting_given *given;
+    struct arena arena; /* parsed settings; made anew at each SET */
+    struct settings settings;
+    struct function_session function_session;
+    struct sql_session sql;
+};
+
+struct engine_job {
+    struct engine *engine;
+    uint32_t id;
+    struct arena arena; /* the statement's */
+    struct statement statement;
+    struct plan *plan;
+    struct plugin_context context; /* the engine's with the session's zone */
+    struct query_callbacks callbacks;
+    struct job *job;
+    struct engine_job *next;
+};
+
+struct engine {
+    struct engine_config config;
+    struct catalog *catalog;
+    struct runtime *runtime;
+    struct mem_owner owner;
+    struct mutex mutex; /* of the job list */
+    struct engine_job *jobs;
+    uint32_t next_job_id;
+};
+
+/* settings.c */
+enum status settings_apply(struct session *session, struct error *err) STATUS_CHECKED;
+enum status settings_reset(struct session *session, const char *key,
+                           struct error *err) STATUS_CHECKED;
+enum status settings_show(struct session *session, struct engine_result *out,
+                          struct error *err) STATUS_CHECKED;
+void settings_plan(const struct session *session, const struct query_callbacks *callbacks,
+                   struct plan_settings *out);
+
+/* show.c */
+enum status show_execute(struct session *session, const struct statement *statement,
+                         struct engine_result *out, struct error *err) STATUS_CHECKED;
+/* A result table being filled; cells are copied into the result's arena. */
+struct table_builder {
+    struct engine_result *result;
+    uint32_t capacity;
+    const char **cells;
+};
+void table_begin(struct table_builder *table, struct engine_result *result, uint32_t column_count,
+                 const char *const *columns);
+void table_cell(struct table_builder *table, const char *text); /* row by row; NULL: SQL NULL */
+enum status table_end(struct table_builder *table, struct error *err) STATUS_CHECKED;
+
+/* jobs.c: takes statement and arena over, also on failure */
+enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
+                       const struct query_callbacks *callbacks, struct engine_job **out,
+                       struct error *err) STATUS_CHECKED;
+
+#endif

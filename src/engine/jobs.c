@@ -1,0 +1,150 @@
+/* jobs.c - statement to plan to running job, and the list of jobs.
+ *
+ * A job keeps its statement's arena, its plan and a copy of the plugin context until it is released:
+ * operators borrow from all three.
+ */
+#include "engine/engine_int.h"
+
+static enum push_result on_rows(void *context, struct batch *batch, struct error *err)
+{
+    struct engine_job *job = context;
+    return job->callbacks.rows ? job->callbacks.rows(job->callbacks.context, batch, err)
+                               : PUSH_DONE;
+}
+
+static void on_ended(void *context, struct job *running, enum job_state state,
+                     const struct error *error)
+{
+    struct engine_job *job = context;
+    if (job->callbacks.ended)
+        job->callbacks.ended(job->callbacks.context, state, error);
+}
+
+static void job_destroy(struct engine_job *job)
+{
+    if (job->job)
+        job_free(job->job);
+    plan_free(job->plan);
+    sql_statement_fini(&job->statement);
+    arena_fini(&job->arena);
+    mem_free(job);
+}
+
+static void list_add(struct engine *engine, struct engine_job *job)
+{
+    mutex_lock(&engine->mutex);
+    job->id = engine->next_job_id++;
+    struct engine_job **at = &engine->jobs;
+    while (*at)
+        at = &(*at)->next;
+    *at = job;
+    mutex_unlock(&engine->mutex);
+}
+
+static enum status job_begin(struct session *session, struct engine_job *job,
+                             const struct query_callbacks *callbacks, struct error *err)
+{
+    struct engine *engine = job->engine;
+    struct plan_settings settings;
+    settings_plan(session, callbacks, &settings);
+    TRY(plan_make(&job->plan, &job->statement, &settings, err));
+    job->context = *engine->config.context;
+    job->context.zone = session->function_session.zone;
+    if (callbacks) {
+        job->callbacks = *callbacks;
+        if (callbacks->columns)
+            callbacks->columns(callbacks->context, job->plan->roots[0], job->plan->bounded);
+    }
+    const struct job_request request = {
+        .plan = job->plan,
+        .context = &job->context,
+        .callbacks = {.rows = on_rows, .ended = on_ended},
+        .callback_context = job,
+    };
+    return job_start(engine->runtime, &request, &job->job, err);
+}
+
+enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
+                       const struct query_callbacks *callbacks, struct engine_job **out,
+                       struct error *err)
+{
+    struct engine_job *job = mem_calloc(1, sizeof(*job));
+    if (!job) {
+        sql_statement_fini(statement);
+        arena_fini(arena);
+        return error_memory(err, "a job", sizeof(*job));
+    }
+    job->engine = session->engine;
+    job->statement = *statement;
+    job->arena = *arena; /* its blocks move; nothing points to the struct itself */
+    job->statement.arena = &job->arena;
+    enum status status = job_begin(session, job, callbacks, err);
+    if (status != OK) {
+        job_destroy(job);
+        return status;
+    }
+    list_add(session->engine, job);
+    *out = job;
+    return OK;
+}
+
+const char *engine_job_name(const struct engine_job *job)
+{
+    return job->plan->job_name;
+}
+
+uint32_t engine_job_id(const struct engine_job *job)
+{
+    return job->id;
+}
+
+void engine_job_status(struct engine_job *job, struct job_status *out)
+{
+    job_status(job->job, out);
+}
+
+void engine_job_why(struct engine_job *job, struct buf *out)
+{
+    job_why(job->job, out);
+}
+
+void engine_job_stop(struct engine_job *job)
+{
+    job_stop(job->job);
+}
+
+void engine_job_cancel(struct engine_job *job)
+{
+    job_cancel(job->job);
+}
+
+void engine_job_resume(struct engine_job *job)
+{
+    job_collect_resume(job->job);
+}
+
+bool engine_job_wait(struct engine_job *job, int64_t timeout_us)
+{
+    return job_wait(job->job, timeout_us);
+}
+
+void engine_jobs(struct engine *engine, void (*each)(void *context, struct engine_job *job),
+                 void *context)
+{
+    mutex_lock(&engine->mutex);
+    for (struct engine_job *job = engine->jobs; job; job = job->next)
+        each(context, job);
+    mutex_unlock(&engine->mutex);
+}
+
+void engine_job_release(struct engine_job *job)
+{
+    struct engine *engine = job->engine;
+    mutex_lock(&engine->mutex);
+    struct engine_job **at = &engine->jobs;
+    while (*at != job)
+        at = &(*at)->next;
+    *at = job->next;
+    mutex_unlock(&engine->mutex);
+    job_destroy(job);
+}
