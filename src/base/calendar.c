@@ -10,10 +10,6 @@
 #define DAYS_PER_400_YEARS 146097
 #define DAYS_TO_1970       719468 /* from 0000-03-01 */
 
-static const int16_t days_before_month[2][13] = {
-    {0, 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334},
-    {0, 0, 31, 60, 91, 121, 152, 182, 213, 244, 274, 305, 335},
-};
 static const int8_t month_days[2][13] = {
     {0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31},
     {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31},
@@ -129,40 +125,61 @@ static inline uint64_t join_pairs(uint64_t digits)
     return digits * 10 + (digits >> 8);
 }
 
-bool calendar_parse_plain_19(const char *text, bool allow_t, int64_t *out_us)
+/* The day of this thread's last timestamp: rows of a stream mostly share it, and then reading the
+ * time of day is all that is left. The key is the bytes "YYYY-MM-" and "DD". */
+static __thread struct {
+    uint64_t year_month;
+    uint64_t us;
+    uint16_t day;
+} last_day;
+
+/* "YYYY-MM-DD" to microseconds, remembered. */
+static __attribute__((noinline)) bool parse_day(uint64_t year_month, uint16_t day_text)
 {
-    uint32_t year_text;
-    uint64_t date_text, time_text;
-    memcpy(&year_text, text, 4);
-    memcpy(&date_text, text + 3, 8);  /* "Y-MM-DD " */
-    memcpy(&time_text, text + 11, 8); /* "HH:MM:SS" */
-    if (allow_t && text[10] == 'T')
-        date_text ^= (uint64_t)('T' ^ ' ') << 56;
-    uint64_t date = date_text ^ UINT64_C(0x2030302d30302d30);
-    uint64_t time = time_text ^ UINT64_C(0x30303a30303a3030);
-    uint32_t year_digits = year_text ^ 0x30303030u;
-    if (!fits_template(date, UINT64_C(0x7f76767f76767f76)) ||
-        !fits_template(time, UINT64_C(0x76767f76767f7676)) ||
-        !fits_template(year_digits, 0x76767676u))
+    uint64_t date = year_month ^ UINT64_C(0x2d30302d30303030);
+    uint64_t day_digits = day_text ^ UINT64_C(0x3030);
+    if (!fits_template(date, UINT64_C(0x7f76767f76767676)) ||
+        !fits_template(day_digits, UINT64_C(0x7676)))
         return false;
-    uint64_t year_pairs = join_pairs(year_digits);
     date = join_pairs(date);
+    uint32_t year = (uint32_t)(date & 0xff) * 100 + (uint32_t)(date >> 16 & 0xff);
+    uint32_t month = (uint32_t)(date >> 40 & 0xff);
+    uint32_t day = (uint32_t)(join_pairs(day_digits) & 0xff);
+    if (!valid_date((int32_t)year, (int32_t)month, (int32_t)day))
+        return false;
+    last_day.us =
+        (uint64_t)(calendar_days((int32_t)year, (int32_t)month, (int32_t)day) * US_PER_DAY);
+    last_day.year_month = year_month;
+    last_day.day = day_text;
+    return true;
+}
+
+static inline bool parse_plain_19(const char *text, bool allow_t, int64_t *out_us)
+{
+    uint64_t year_month, time_text;
+    uint16_t day;
+    memcpy(&year_month, text, 8);
+    memcpy(&day, text + 8, 2);
+    memcpy(&time_text, text + 11, 8); /* "HH:MM:SS" */
+    if (text[10] != ' ' && !(allow_t && text[10] == 'T'))
+        return false;
+    uint64_t time = time_text ^ UINT64_C(0x30303a30303a3030);
+    if (!fits_template(time, UINT64_C(0x76767f76767f7676)))
+        return false;
     time = join_pairs(time);
-    uint32_t year = (uint32_t)(year_pairs & 0xff) * 100 + (uint32_t)(year_pairs >> 16 & 0xff);
-    uint32_t month = (uint32_t)(date >> 16 & 0xff), day = (uint32_t)(date >> 40 & 0xff);
     uint32_t hour = (uint32_t)(time & 0xff), minute = (uint32_t)(time >> 24 & 0xff);
     uint32_t second = (uint32_t)(time >> 48 & 0xff);
-    if (year - 1 > YEAR_MAX - 1 || month - 1 > 11 || hour > 23 || minute > 59 || second > 59)
+    if (hour > 23 || minute > 59 || second > 59)
         return false;
-    bool leap = (year & 3) == 0 && (year % 100 != 0 || (year & 15) == 0);
-    if (day - 1 >= (uint32_t)month_days[leap][month])
+    if ((year_month != last_day.year_month || day != last_day.day) && !parse_day(year_month, day))
         return false;
-    uint32_t before = year - 1;
-    uint32_t days = before * 365 + before / 4 - before / 100 + before / 400 +
-                    (uint32_t)days_before_month[leap][month] + day;
-    int64_t seconds = (int64_t)(hour * 3600 + minute * 60 + second);
-    *out_us = ((int64_t)days - 719163) * US_PER_DAY + seconds * US_PER_SECOND;
+    *out_us = (int64_t)last_day.us + (hour * 3600 + minute * 60 + second) * US_PER_SECOND;
     return true;
+}
+
+bool calendar_parse_plain_19(const char *text, bool allow_t, int64_t *out_us)
+{
+    return parse_plain_19(text, allow_t, out_us);
 }
 
 /* A cursor over text that stays false once something did not fit. */
@@ -261,7 +278,7 @@ bool calendar_parse_time(struct str text, int32_t *out_ms)
 
 bool calendar_parse_timestamp(struct str text, int64_t *out_us)
 {
-    if (text.length == 19 && calendar_parse_plain_19(text.data, true, out_us))
+    if (text.length == 19 && parse_plain_19(text.data, true, out_us))
         return true;
     struct cursor cursor = {text.data, text.data + text.length, true};
     struct civil civil = {0};

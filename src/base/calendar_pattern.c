@@ -510,7 +510,7 @@ static size_t put_field(char *dest, char letter, unsigned width, const struct ci
     case 'w':
         return put_number(dest, us_week_of_year(days, civil->year), width);
     default:
-        must(!"a compiled pattern has only known letters");
+        must(false); /* a compiled pattern has only known letters */
     }
     return 0;
 }

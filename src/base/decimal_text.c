@@ -12,18 +12,21 @@
 
 /* ---- the short form ---- */
 
-/* One to eight bytes as a little-endian word, reading nothing outside them. */
+/* One to eight bytes as the upper end of a little-endian word (the last byte topmost, zeros below),
+ * reading nothing outside them. */
 static inline uint64_t load_short(const char *bytes, size_t length)
 {
-    if (length >= 4) {
+    unsigned free_bits = (unsigned)(8 - length) * 8;
+    if (__builtin_expect(length >= 4, 1)) {
         uint32_t first, last;
         memcpy(&first, bytes, 4);
         memcpy(&last, bytes + length - 4, 4);
-        return first | (uint64_t)last << ((length - 4) * 8);
+        return (uint64_t)first << free_bits | (uint64_t)last << 32;
     }
     uint64_t word = (uint8_t)bytes[0];
     word |= (uint64_t)(uint8_t)bytes[length / 2] << (length / 2 * 8);
-    return word | (uint64_t)(uint8_t)bytes[length - 1] << ((length - 1) * 8);
+    word |= (uint64_t)(uint8_t)bytes[length - 1] << ((length - 1) * 8);
+    return word << free_bits;
 }
 
 /* Eight digit values, most significant in the lowest byte, as a number. */
@@ -36,66 +39,65 @@ static inline uint32_t join_eight(uint64_t digits)
                   32);
 }
 
-/* Digits with at most one point inside. False: something else is there (an exponent, a sign, a
- * point at an end, a blank): the caller takes the long way. */
+/* Digits with at most one point among them. False: something else is there (an exponent, a blank):
+ * the caller takes the long way. */
 static inline bool parse_short(const char *bytes, size_t length, uint32_t *digits,
                                unsigned *fraction_digits)
 {
     uint64_t word = load_short(bytes, length);
-    uint64_t values = word ^ (UINT64_C(0x3030303030303030) >> (8 * (8 - length)));
+    uint64_t values = word ^ (UINT64_C(0x3030303030303030) << (8 * (8 - length)));
     uint64_t point = word ^ UINT64_C(0x2e2e2e2e2e2e2e2e);
     uint64_t found = (point - UINT64_C(0x0101010101010101)) & ~point & UINT64_C(0x8080808080808080);
     *fraction_digits = 0;
-    if (found) { /* close the gap at the first point */
-        unsigned point_bit = (unsigned)__builtin_ctzll(found) - 7;
-        unsigned point_index = point_bit / 8;
-        if (point_index == 0 || point_index == length - 1)
+    if (found) { /* what is before the first point moves up into its place */
+        uint64_t before = ((found & -found) >> 7) - 1;
+        *fraction_digits = (unsigned)__builtin_clzll(found & -found) / 8;
+        values = (values & before) << 8 | (values & ~(before << 8 | 0xff));
+        if (length == 1)
             return false;
-        uint64_t before = (UINT64_C(1) << point_bit) - 1;
-        values = (values & before) | (values >> 8 & ~before);
-        length--;
-        *fraction_digits = (unsigned)(length - point_index);
     }
     if (((values + UINT64_C(0x7676767676767676)) | values) & UINT64_C(0x8080808080808080))
         return false;
-    *digits = join_eight(values << (8 * (8 - length)));
+    *digits = join_eight(values);
+    return true;
+}
+
+static __attribute__((noinline)) bool parse_i64_long(struct str text, unsigned precision,
+                                                     unsigned scale, int64_t *out, bool *overflow)
+{
+    decimal128 wide;
+    if (!decimal_parse(text, precision, scale, &wide, overflow))
+        return false;
+    *out = (int64_t)wide;
     return true;
 }
 
 bool decimal_parse_i64(struct str text, unsigned precision, unsigned scale, int64_t *out,
                        bool *overflow)
 {
-    const char *bytes = text.data;
-    size_t length = text.length;
-    bool negative = length > 0 && bytes[0] == '-';
-    bytes += negative;
-    length -= negative;
+    bool negative = text.length > 0 && text.data[0] == '-';
+    const char *bytes = text.data + negative;
+    size_t length = text.length - negative;
     uint32_t digits;
     unsigned fraction_digits;
     if (length - 1 < 8 && precision <= DECIMAL_PRECISION_MAX_INT64 &&
         parse_short(bytes, length, &digits, &fraction_digits)) {
         int64_t value = digits;
-        if (fraction_digits <= scale) {
-            unsigned missing = scale - fraction_digits;
-            /* Eight digits at most: up to ten more fit without a look. */
-            if (missing > 10)
-                goto long_way;
+        unsigned missing = scale - fraction_digits;
+        if (missing <= 10) { /* at most eight digits and ten more: no overflow */
             value *= DECIMAL_POW10_INT64[missing];
-        } else {
+        } else if (fraction_digits > scale) {
             int64_t divisor = DECIMAL_POW10_INT64[fraction_digits - scale];
             value = (value + divisor / 2) / divisor;
+        } else {
+            return parse_i64_long(text, precision, scale, out, overflow);
         }
         if (value < DECIMAL_POW10_INT64[precision]) {
             *out = negative ? -value : value;
             return true;
         }
     }
-long_way:;
-    decimal128 wide;
-    if (!decimal_parse(text, precision, scale, &wide, overflow))
-        return false;
-    *out = (int64_t)wide;
-    return true;
+    return parse_i64_long(text, precision, scale, out, overflow);
 }
 
 /* ---- any form ---- */
