@@ -33,7 +33,7 @@ PLANTED = [
     ("arrows", {"src/base/a.c": '#include "base/b_int.h"\n', "src/base/b_int.h": ""}, "b*.c and its tests only"),
     ("arrows", {"src/base/a.c": '#include "base/base_int.h"\n', "src/base/base_int.h": ""}, None),
     ("arrows", {"src/data/a.c": '#include "base/base_int.h"\n', "src/base/base_int.h": ""}, "base*.c and its tests only"),
-    ("arrows", {"src/data/a.c": "", "src/data/meson.build": "x = executable('x', 'a.c')\n"}, "only cli makes an executable"),
+    ("arrows", {"src/data/a.c": "", "src/data/meson.build": "x = executable('x', 'a.c')\n"}, "only the root meson.build makes"),
     ("arrows", {"src/data/a.c": "", "src/sql/b.c": "", "src/data/meson.build": "x = [sql_dep]\n"}, "data may not link sql"),
     ("banned", {"src/os/a.c": '/* strcpy(a, b) */\nint a(void)\n{\n    puts("free(x)");\n    return open("x", 0);\n}\n'},
      None),
