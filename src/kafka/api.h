@@ -84,6 +84,7 @@ void kafka_response_encode(const struct kafka_api *api, int16_t version, int32_t
     X(KAFKA_INVALID_TOPIC, 17)                                                                     \
     X(KAFKA_NOT_ENOUGH_REPLICAS, 19)                                                               \
     X(KAFKA_INVALID_REQUIRED_ACKS, 21)                                                             \
+    X(KAFKA_INVALID_TIMESTAMP, 32)                                                                 \
     X(KAFKA_UNSUPPORTED_VERSION, 35)                                                               \
     X(KAFKA_TOPIC_ALREADY_EXISTS, 36)                                                              \
     X(KAFKA_INVALID_PARTITIONS, 37)                                                                \
