@@ -102,6 +102,9 @@ enum function_flags {
     FUNCTION_CAN_FAIL = 2,      /* may add row errors; not moved across filters and joins */
     FUNCTION_DYNAMIC = 4,       /* same value within a batch or query: NOW, CURRENT_WATERMARK */
     FUNCTION_NONDETERMINISTIC = 8, /* differs per call: RAND, UUID */
+    /* With STRICT: the kernel neither fails nor minds unspecified argument values (fixed width
+     * only), so it is run over NULL and unselected rows too where that is faster. */
+    FUNCTION_ANY_VALUE = 16,
 };
 
 struct function_def {
