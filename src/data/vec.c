@@ -31,7 +31,14 @@ static uint64_t *validity_room(const struct vec *vec)
     return (uint64_t *)((char *)vec->block + round_block(value_size(vec) * vec->capacity));
 }
 
-/* A block of head_bytes plus tail_bytes; views have to be zero, other values may be anything. */
+/* Values that must be readable even where nobody wrote them. */
+static bool needs_zeroes(const struct vec *vec)
+{
+    enum physical physical = type_physical(vec->type);
+    return physical == PHYS_VIEW || physical == PHYS_LIST;
+}
+
+/* A block of head_bytes plus tail_bytes. */
 static enum status block_new(struct vec *vec, size_t head_bytes, size_t tail_bytes, void **out,
                              struct error *err)
 {
@@ -115,7 +122,7 @@ enum status vec_reserve(struct vec *vec, uint32_t capacity, struct error *err)
     }
     if (vec->length && size)
         memcpy(block, vec->values, size * vec->length);
-    if (type_physical(vec->type) == PHYS_VIEW)
+    if (needs_zeroes(vec) || type_physical(vec->type) == PHYS_BOOL)
         memset((char *)block + size * vec->length, 0, size * (wanted - vec->length));
     uint64_t *old_validity = vec->validity;
     void *old_block = vec->block;
@@ -181,8 +188,8 @@ static bool may_recycle(const struct vec *vec)
 
 static void recycle(struct vec *vec)
 {
-    if (type_physical(vec->type) == PHYS_VIEW && vec->capacity)
-        memset(vec->values, 0, sizeof(struct view) * vec->capacity);
+    if (needs_zeroes(vec) && vec->capacity)
+        memset(vec->values, 0, value_size(vec) * vec->capacity);
     vec->length = 0;
     vec->validity = NULL;
     vec_recycle_strings(vec);
@@ -196,6 +203,16 @@ bool vec_recycle(struct vec *vec)
         return false;
     recycle(vec);
     return true;
+}
+
+enum status vec_set_length(struct vec *vec, uint32_t length, struct error *err)
+{
+    must(vec->form == VEC_FLAT);
+    TRY(vec_reserve(vec, length, err));
+    for (uint32_t i = 0; vec->type->root == TYPE_ROW && i < vec->child_count; i++)
+        TRY(vec_set_length(vec->children[i], length, err));
+    vec->length = length;
+    return OK;
 }
 
 enum status vec_make_validity(struct vec *vec, struct error *err)

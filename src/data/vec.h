@@ -169,6 +169,16 @@ enum status vec_set_text(struct vec *vec, uint32_t row, const char *data, size_t
  * rows below length are copied into one own buffer first: length must be true then. */
 enum status vec_add_strings(struct vec *vec, struct buffer *buffer,
                             struct error *err) STATUS_CHECKED;
+/* Take references to all string buffers of src (flat or constant), so that its views may be copied
+ * as they are. False: there is no place for them, the bytes have to be copied. */
+bool vec_share_strings(struct vec *dest, const struct vec *src);
+
+/* Make a flat vector length rows long; values are unspecified, views and lists empty. */
+enum status vec_set_length(struct vec *vec, uint32_t length, struct error *err) STATUS_CHECKED;
+/* dest (flat, long enough) at the selected rows = src at the same rows, src of any form. selection
+ * NULL: rows 0..count. */
+enum status vec_set_rows(struct vec *dest, const struct vec *src, const uint16_t *selection,
+                         uint32_t count, struct error *err) STATUS_CHECKED;
 
 /* Debug and test builds: check the invariants above (lengths, valid UTF-8 for text, offsets in
  * range); must() on a violation. */

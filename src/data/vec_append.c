@@ -201,3 +201,133 @@ enum status vec_flatten(struct vec **out, struct vec *src, struct error *err)
     *out = flat;
     return OK;
 }
+
+/* ---- setting rows in place ---- */
+
+static enum status set_validity(struct vec *dest, const struct vec *src, const uint16_t *selection,
+                                uint32_t count, struct error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = selection ? selection[i] : i;
+        bool valid = vec_is_valid(src, row);
+        if (!valid)
+            TRY(vec_make_validity(dest, err));
+        if (dest->validity) {
+            uint64_t bit = UINT64_C(1) << (row & 63);
+            dest->validity[row >> 6] &= ~bit;
+            dest->validity[row >> 6] |= valid ? bit : 0;
+        }
+    }
+    return OK;
+}
+
+#define SET_ROWS(bits, type)                                                                       \
+    static void set_rows_##bits(struct vec *dest, const struct vec *src,                           \
+                                const uint16_t *selection, uint32_t count)                         \
+    {                                                                                              \
+        const struct vec *holder;                                                                  \
+        type *d = dest->values;                                                                    \
+        for (uint32_t i = 0; i < count; i++) {                                                     \
+            uint32_t row = selection ? selection[i] : i;                                           \
+            uint32_t at = vec_locate(src, row, &holder);                                           \
+            d[row] = ((const type *)holder->values)[at];                                           \
+        }                                                                                          \
+    }
+SET_ROWS(8, uint8_t)
+SET_ROWS(16, uint16_t)
+SET_ROWS(32, uint32_t)
+SET_ROWS(64, uint64_t)
+SET_ROWS(128, unsigned __int128)
+
+static enum status set_texts(struct vec *dest, const struct vec *src, const uint16_t *selection,
+                             uint32_t count, struct error *err)
+{
+    const struct vec *holder = src->form == VEC_DICTIONARY ? src->dictionary : src;
+    if (vec_share_strings(dest, holder)) {
+        set_rows_128(dest, src, selection, count);
+        return OK;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t row = selection ? selection[i] : i;
+        uint32_t at = vec_locate(src, row, &holder);
+        const struct view *view = (const struct view *)holder->values + at;
+        if (bitmap_get(holder->validity, at))
+            TRY(vec_set_text(dest, row, view_data(view), view->length, err));
+        else
+            ((struct view *)dest->values)[row] = (struct view){0};
+    }
+    return OK;
+}
+
+static enum status set_list(struct vec *dest, const struct vec *src, uint32_t row,
+                            struct error *err)
+{
+    const struct vec *holder;
+    uint32_t at = vec_locate(src, row, &holder);
+    struct list_entry from = ((const struct list_entry *)holder->values)[at];
+    struct list_entry to = {dest->children[0]->length, from.length};
+    if (!bitmap_get(holder->validity, at))
+        to.length = 0;
+    for (uint32_t c = 0; c < dest->child_count && to.length; c++)
+        TRY(vec_append_range(dest->children[c], holder->children[c], from.offset, to.length, err));
+    ((struct list_entry *)dest->values)[row] = to;
+    return OK;
+}
+
+/* Children of a ROW lie where its holder's rows lie, so each selected row is located first. */
+static enum status set_row_children(struct vec *dest, const struct vec *src,
+                                    const uint16_t *selection, uint32_t count, struct error *err)
+{
+    const struct vec *holder = src->form == VEC_DICTIONARY ? src->dictionary : src;
+    for (uint32_t c = 0; c < dest->child_count; c++) {
+        struct vec *child = holder->children[c], *moved = NULL;
+        enum status status = OK;
+        if (src->form == VEC_DICTIONARY)
+            status = vec_new_dictionary(&moved, child, src->indices, src->length, err);
+        else if (src->form == VEC_CONSTANT)
+            status = vec_new_constant(&moved, child, 0, src->length, err);
+        else
+            moved = vec_ref(child);
+        if (status == OK)
+            status = vec_set_rows(dest->children[c], moved, selection, count, err);
+        vec_unref(moved);
+        TRY(status);
+    }
+    return OK;
+}
+
+enum status vec_set_rows(struct vec *dest, const struct vec *src, const uint16_t *selection,
+                         uint32_t count, struct error *err)
+{
+    must(dest != src && dest->form == VEC_FLAT);
+    const struct vec *holder = src->form == VEC_DICTIONARY ? src->dictionary : src;
+    if (holder->validity || dest->validity)
+        TRY(set_validity(dest, src, selection, count, err));
+    switch (type_physical(dest->type)) {
+    case PHYS_ROW:
+        return set_row_children(dest, src, selection, count, err);
+    case PHYS_LIST:
+        for (uint32_t i = 0; i < count; i++)
+            TRY(set_list(dest, src, selection ? selection[i] : i, err));
+        return OK;
+    case PHYS_VIEW:
+        return set_texts(dest, src, selection, count, err);
+    case PHYS_BOOL:
+    case PHYS_I8:
+        set_rows_8(dest, src, selection, count);
+        return OK;
+    case PHYS_I16:
+        set_rows_16(dest, src, selection, count);
+        return OK;
+    case PHYS_I32:
+    case PHYS_F32:
+        set_rows_32(dest, src, selection, count);
+        return OK;
+    case PHYS_I128:
+        set_rows_128(dest, src, selection, count);
+        return OK;
+    default:
+        set_rows_64(dest, src, selection, count);
+        return OK;
+    }
+}

@@ -1,11 +1,11 @@
 /* aggregate.h - aggregate functions: their table, type inference, and batched accumulators.
  *
  * An aggregate call is bound once; its accumulator is a fixed number of bytes inside a row of the
- * operator's state table (operator/), 8-byte aligned. accumulate() adds the selected rows of a batch, each to
- * the accumulator of its group; with `retract` set for rows of kind -U/-D it takes away. Aggregates
- * that cannot be taken away from (MIN, MAX) keep an ordered multiset of their values in memory that
- * the accumulator owns (reserved with the owner of the binding's operator); on append-only input they
- * run in place.
+ * operator's state table (operator/), 8-byte aligned. accumulate() adds the selected rows of a
+ * batch, each to the accumulator of its group; with `retract` set for rows of kind -U/-D it takes
+ * away. Aggregates that cannot be taken away from (MIN, MAX) keep an ordered multiset of their
+ * values in memory that the accumulator owns (reserved with the owner of the binding's operator);
+ * on append-only input they run in place.
  *
  * DISTINCT is the operator's: it keeps the values seen and passes each one on once.
  *
@@ -26,8 +26,8 @@ struct aggregate_input {
     const uint8_t *kinds;      /* per row; NULL: all accumulate */
     uint32_t count;
     struct mem_owner *owner; /* for what accumulators own; may be NULL */
-    uint8_t *const *groups; /* state row of the i-th selected row (i, not row) ... */
-    uint32_t offset_bytes;  /* ... and where the call's accumulator lies in it */
+    uint8_t *const *groups;  /* state row of the i-th selected row (i, not row) ... */
+    uint32_t offset_bytes;   /* ... and where the call's accumulator lies in it */
 };
 
 struct aggregate_bound { /* result of binding: const afterwards */
@@ -35,9 +35,9 @@ struct aggregate_bound { /* result of binding: const afterwards */
     const struct type *arg_type; /* coerced type of the argument; NULL for COUNT(*) */
     const struct type *result;
     bool distinct;
-    bool retracting;      /* input has -U/-D rows */
-    uint32_t size_bytes;  /* of the accumulator, multiple of 8 */
-    bool portable;        /* the accumulator owns nothing: its bytes may travel (local/global) */
+    bool retracting;     /* input has -U/-D rows */
+    uint32_t size_bytes; /* of the accumulator, multiple of 8 */
+    bool portable;       /* the accumulator owns nothing: its bytes may travel (local/global) */
     void (*init)(const struct aggregate_bound *bound, uint8_t *accumulator);
     /* Text values (MIN/MAX of STRING) are copied into memory the accumulator owns. */
     enum status (*accumulate)(const struct aggregate_bound *bound,
@@ -48,8 +48,8 @@ struct aggregate_bound { /* result of binding: const afterwards */
     /* Values of the groups' accumulators to rows [first, first + count) of out (flat, capacity
      * given, validity made where the result is nullable, all set). */
     enum status (*result_of)(const struct aggregate_bound *bound, uint8_t *const *groups,
-                             uint32_t offset_bytes, uint32_t count, struct vec *out,
-                             uint32_t first, struct error *err);
+                             uint32_t offset_bytes, uint32_t count, struct vec *out, uint32_t first,
+                             struct error *err);
     /* NULL: owns nothing. owner as it was in accumulate. */
     void (*fini)(const struct aggregate_bound *bound, uint8_t *accumulator,
                  struct mem_owner *owner);
@@ -60,8 +60,8 @@ struct aggregate_def {
     const char *signature;
     const char *help;
     uint8_t min_args, max_args;
-    enum status (*bind)(struct aggregate_bound *bound, struct arena *arena,
-                        struct source_pos pos, struct error *err);
+    enum status (*bind)(struct aggregate_bound *bound, struct arena *arena, struct source_pos pos,
+                        struct error *err);
 };
 
 const struct aggregate_def *aggregate_find(struct str name, bool *known_to_flink);

@@ -43,8 +43,8 @@ static const struct row_error *detail_of(const struct row_errors *errors, uint32
     return &errors->details[errors->kept - 1];
 }
 
-const struct row_error *row_errors_first(const struct row_errors *errors,
-                                         const uint16_t *selection, uint32_t count)
+const struct row_error *row_errors_first(const struct row_errors *errors, const uint16_t *selection,
+                                         uint32_t count)
 {
     if (!errors->any)
         return NULL;

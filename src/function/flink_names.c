@@ -1,4 +1,5 @@
-/* flink_names.c - functions and operators that Flink SQL has (flink-semantics 5g), sorted by name. */
+/* flink_names.c - functions and operators that Flink SQL has (flink-semantics 5g), sorted by name.
+ */
 #include "function/families.h"
 
 const char *const FLINK_FUNCTION_NAMES[] = {

@@ -1,10 +1,11 @@
 /* function.h - scalar functions: their one table, type inference, and kernels over vectors.
  *
  * Every scalar function and operator of the dialect is one struct function_def in one of the family
- * arrays (function_string.c, function_math.c, ...); function_table() is all of them, and the binder,
- * SHOW FUNCTIONS, help and the reference pages read that table. Operators have their SQL sign as name
- * ("+", "=", "||", "LIKE"). AND, OR, CASE, COALESCE, IF, NULLIF, IN and CAST are not here: they decide
- * which rows are evaluated and belong to expr/.
+ * arrays (function_string.c, function_math.c, ...); function_table() is all of them, and the
+ * binder, SHOW FUNCTIONS, help and the reference pages read that table. Operators have their SQL
+ * sign as name
+ * ("+", "=", "||", "LIKE"). AND, OR, CASE, COALESCE, IF, NULLIF, IN and CAST are not here: they
+ * decide which rows are evaluated and belong to expr/.
  *
  * Binding happens once per call in a statement: bind() looks at the argument types and constants,
  * says which type each argument must be coerced to (the binder inserts implicit casts), gives the
@@ -22,11 +23,12 @@
  * TRIM(BOTH c FROM s) is TRIM('BOTH', c, s) and TRIM(s) is TRIM('BOTH', ' ', s);
  * SUBSTRING(s FROM a FOR n) is SUBSTRING(s, a, n); OVERLAY(s PLACING r FROM a FOR n) is
  * OVERLAY(s, r, a, n); POSITION(x IN s) is POSITION(x, s); CURRENT_DATE and its like are calls
- * without arguments; unary minus is "-" of one argument; x LIKE p ESCAPE e is "LIKE" of two or three
- * arguments, "SIMILAR TO" likewise; x IS DISTINCT FROM y is "IS DISTINCT FROM".
+ * without arguments; unary minus is "-" of one argument; x LIKE p ESCAPE e is "LIKE" of two or
+ * three arguments, "SIMILAR TO" likewise; x IS DISTINCT FROM y is "IS DISTINCT FROM".
  *
- * Arguments arrive FLAT or CONSTANT; dictionaries are evaluated over their dictionary when the function is
- * DETERMINISTIC, STRICT, of one non-constant argument and cannot fail, and flattened otherwise.
+ * Arguments arrive FLAT or CONSTANT; dictionaries are evaluated over their dictionary when the
+ * function is DETERMINISTIC, STRICT, of one non-constant argument and cannot fail, and flattened
+ * otherwise.
  */
 #ifndef LEAT_FUNCTION_FUNCTION_H
 #define LEAT_FUNCTION_FUNCTION_H
@@ -53,15 +55,15 @@ void row_errors_clear(struct row_errors *errors);
 void row_errors_add(struct row_errors *errors, uint32_t row, enum status code,
                     struct source_pos pos, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* The first failing row among the selected ones, or NULL. selection NULL: all count rows. */
-const struct row_error *row_errors_first(const struct row_errors *errors,
-                                         const uint16_t *selection, uint32_t count);
+const struct row_error *row_errors_first(const struct row_errors *errors, const uint16_t *selection,
+                                         uint32_t count);
 
 /* What an evaluation may look at besides its arguments; sampled once per batch. */
 struct eval_context {
-    int64_t now_us;            /* wall clock, UTC */
-    int64_t watermark_us;      /* of the operator's input, WATERMARK_NONE before the first */
-    const struct zone *zone;   /* table.local-time-zone; never NULL */
-    uint64_t random_state;     /* advanced by RAND() and UUID() */
+    int64_t now_us;          /* wall clock, UTC */
+    int64_t watermark_us;    /* of the operator's input, WATERMARK_NONE before the first */
+    const struct zone *zone; /* table.local-time-zone; never NULL */
+    uint64_t random_state;   /* advanced by RAND() and UUID() */
 };
 
 struct function_call {
@@ -88,7 +90,7 @@ struct function_bind {
     const struct function_session *session;
     struct source_pos pos;
     uint32_t arg_count;
-    const struct type *arg_types[FUNCTION_ARGS_MAX];     /* in: actual; out: wanted (coerced to) */
+    const struct type *arg_types[FUNCTION_ARGS_MAX];      /* in: actual; out: wanted (coerced to) */
     const struct datum *arg_constants[FUNCTION_ARGS_MAX]; /* NULL: not a constant */
     /* out */
     const struct type *result;
@@ -98,12 +100,12 @@ struct function_bind {
 };
 
 enum function_flags {
-    FUNCTION_STRICT = 1,        /* any NULL argument: NULL, kernel not called for the row */
-    FUNCTION_CAN_FAIL = 2,      /* may add row errors; not moved across filters and joins */
-    FUNCTION_DYNAMIC = 4,       /* same value within a batch or query: NOW, CURRENT_WATERMARK */
+    FUNCTION_STRICT = 1,           /* any NULL argument: NULL, kernel not called for the row */
+    FUNCTION_CAN_FAIL = 2,         /* may add row errors; not moved across filters and joins */
+    FUNCTION_DYNAMIC = 4,          /* same value within a batch or query: NOW, CURRENT_WATERMARK */
     FUNCTION_NONDETERMINISTIC = 8, /* differs per call: RAND, UUID */
-    /* With STRICT: the kernel neither fails nor minds unspecified argument values (fixed width
-     * only), so it is run over NULL and unselected rows too where that is faster. */
+    /* With STRICT: the selection may hold rows with NULL arguments too, whose values are
+     * unspecified (views are readable); the kernel neither fails nor minds. Saves narrowing. */
     FUNCTION_ANY_VALUE = 16,
 };
 

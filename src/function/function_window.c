@@ -29,8 +29,8 @@ static void window_bound(struct function_call *call, enum window_bound bound)
         else if (bound == WINDOW_BOUND_END)
             out[row] = end;
         else
-            out[row] = state->zone ? zone_local_to_utc(state->zone, end - US_PER_MS)
-                                   : end - US_PER_MS;
+            out[row] =
+                state->zone ? zone_local_to_utc(state->zone, end - US_PER_MS) : end - US_PER_MS;
     }
 }
 

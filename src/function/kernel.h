@@ -1,7 +1,8 @@
 /* kernel.h - what kernels of all families share: walking rows, arguments of either form, results.
  *
  * A kernel's loop reads argument a of row as ((const T *)arg_values)[row & mask], where mask is 0
- * for a CONSTANT argument. Kernels on the hot path have loops of their own per form (kernel_loops.h).
+ * for a CONSTANT argument. Kernels on the hot path have loops of their own per form
+ * (kernel_loops.h).
  */
 #ifndef LEAT_FUNCTION_KERNEL_H
 #define LEAT_FUNCTION_KERNEL_H
@@ -64,6 +65,11 @@ static inline decimal128 arg_decimal(const struct vec *arg, uint32_t row)
 /* Precision and scale of an exact numeric type: INT counts as DECIMAL(10, 0), as in Flink. */
 unsigned exact_precision(const struct type *type);
 unsigned exact_scale(const struct type *type);
+
+/* DECIMAL(integer_digits + scale, scale), brought to 38 digits as Flink does: integer digits are
+ * kept, the scale falls to what is left but not below min(scale, 6). */
+const struct type *decimal_capped(struct arena *arena, unsigned integer_digits, unsigned scale,
+                                  bool nullable);
 
 /* Result type with nullability = any argument is nullable. NULL without memory. */
 const struct type *bind_nullable(struct function_bind *bind, const struct type *type);
