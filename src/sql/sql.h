@@ -30,10 +30,20 @@ enum statement_kind {
     STATEMENT_SELECT,        /* top-level query */
 };
 
+enum explain_detail { /* EXPLAIN detail, detail ... */
+    EXPLAIN_ESTIMATED_COST = 1,
+    EXPLAIN_CHANGELOG_MODE = 2,
+    EXPLAIN_JSON_EXECUTION_PLAN = 4,
+    EXPLAIN_PLAN_ADVICE = 8,
+};
+
 struct statement_insert {
     struct catalog_object *target; /* reference held by the statement */
     const struct rel *query; /* columns = the target's physical fields (then writable metadata
-                                columns) in order, cast to their types */
+                                columns) in order, cast to their types; may still be nullable where
+                                the target is NOT NULL: the sink enforces it */
+    uint32_t check_count;    /* CHECK constraints of the target, over the columns of query */
+    const struct expr *const *checks;
     struct source_pos pos;
     bool overwrite;
 };
@@ -48,12 +58,15 @@ struct statement {
     enum catalog_kind object_kind;  /* CREATE, DROP, SHOW CREATE */
     const struct str *name;         /* DROP, DESCRIBE, SHOW CREATE: parts */
     uint32_t name_count;
-    struct str like;                /* SHOW ... LIKE; data NULL: none */
+    struct str like;                /* SHOW ... [NOT] LIKE; data NULL: none */
+    bool like_negated;
+    int explain_details;            /* EXPLAIN: enum explain_detail, ORed */
     const char *key, *value;        /* SET, RESET; NULL: none given */
     bool is_statement_set;
     uint32_t insert_count;          /* INSERT, EXPLAIN of one */
     const struct statement_insert *inserts;
     const struct rel *query;        /* SELECT, EXPLAIN of one */
+    struct sql_reference *references; /* catalog objects in use; sql_statement_fini drops them */
 };
 
 struct sql_session {
