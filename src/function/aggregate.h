@@ -17,8 +17,6 @@
 
 #include "function/function.h"
 
-struct aggregate_call;
-
 struct aggregate_input {
     const struct vec *arg;     /* FLAT or CONSTANT; NULL for COUNT(*) */
     const uint16_t *selection; /* rows to add, after FILTER; NULL: 0..count (a row with NULL adds
@@ -30,27 +28,28 @@ struct aggregate_input {
     uint32_t offset_bytes;   /* ... and where the call's accumulator lies in it */
 };
 
-struct aggregate_bound { /* result of binding: const afterwards */
+struct aggregate_bound { /* const after bind */
     const struct aggregate_def *def;
-    const struct type *arg_type; /* coerced type of the argument; NULL for COUNT(*) */
+    /* in: set by the caller before bind */
+    const struct type *arg_type; /* NULL for COUNT(*) */
+    bool distinct;               /* bind clears it where it changes nothing (MIN, MAX) */
+    bool retracting; /* the input has -U/-D rows; the planner binds again once it knows */
+    /* out */
     const struct type *result;
-    bool distinct;
-    bool retracting;     /* input has -U/-D rows */
-    uint32_t size_bytes; /* of the accumulator, multiple of 8 */
+    uint32_t size_bytes; /* of the accumulator, multiple of 8; all zero is the empty one */
     bool portable;       /* the accumulator owns nothing: its bytes may travel (local/global) */
-    void (*init)(const struct aggregate_bound *bound, uint8_t *accumulator);
-    /* Text values (MIN/MAX of STRING) are copied into memory the accumulator owns. */
     enum status (*accumulate)(const struct aggregate_bound *bound,
                               const struct aggregate_input *input, struct error *err);
-    /* Both of portable calls; src need not be aligned. */
-    enum status (*merge)(const struct aggregate_bound *bound, uint8_t *dest, const uint8_t *src,
-                         struct error *err);
-    /* Values of the groups' accumulators to rows [first, first + count) of out (flat, capacity
-     * given, validity made where the result is nullable, all set). */
+    /* Adds partial accumulators (of portable calls), one a group; they need not be aligned. */
+    void (*merge)(const struct aggregate_bound *bound, uint8_t *const *groups,
+                  uint32_t offset_bytes, const uint8_t *const *partials, uint32_t partial_offset,
+                  uint32_t count);
+    /* Values of the groups' accumulators to rows [first, first + count) of out: flat, with that
+     * capacity, validity made (all set). */
     enum status (*result_of)(const struct aggregate_bound *bound, uint8_t *const *groups,
                              uint32_t offset_bytes, uint32_t count, struct vec *out, uint32_t first,
                              struct error *err);
-    /* NULL: owns nothing. owner as it was in accumulate. */
+    /* Frees what the accumulator owns and zeroes it; owner as in accumulate. NULL: owns nothing. */
     void (*fini)(const struct aggregate_bound *bound, uint8_t *accumulator,
                  struct mem_owner *owner);
 };
@@ -60,10 +59,13 @@ struct aggregate_def {
     const char *signature;
     const char *help;
     uint8_t min_args, max_args;
+    /* May be called again with other inputs. result lies in arena. ERR_TYPE names function and
+     * type. */
     enum status (*bind)(struct aggregate_bound *bound, struct arena *arena, struct source_pos pos,
                         struct error *err);
 };
 
+/* Any case. NULL: unknown; then *known_to_flink (may be NULL) says whether Flink has it. */
 const struct aggregate_def *aggregate_find(struct str name, bool *known_to_flink);
 const struct aggregate_def *const *aggregate_table(size_t *count);
 
