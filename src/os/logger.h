@@ -1,5 +1,5 @@
-/* logger.h - log output to stderr (and to a ring that the server shows), formatted by
- * base/logline.h. Thread-safe; a line is one write. Never called on the data path per row. */
+/* logger.h - log output to stderr, formatted by base/logline.h. Thread-safe; a line is one write,
+ * cut at 2 KB of text. Never called on the data path per row. */
 #ifndef LEAT_OS_LOGGER_H
 #define LEAT_OS_LOGGER_H
 

@@ -11,6 +11,7 @@
 
 enum status zonefile_get(const struct zone **out, const char *name,
                          struct error *err) STATUS_CHECKED;
-const struct zone *zonefile_local(void); /* TZ or /etc/localtime; UTC when neither can be read */
+/* TZ or what /etc/localtime links to; UTC when neither names a zone. Fails without memory only. */
+enum status zonefile_local(const struct zone **out, struct error *err) STATUS_CHECKED;
 
 #endif
