@@ -47,6 +47,7 @@ struct bad_row {
     char text[200]; /* "column order_amount: 'abc' is not a DECIMAL(10, 2)" */
 };
 struct bad_rows {
+    bool ignore;    /* the format's options say: drop and count, whatever the table's policy */
     uint32_t count; /* may exceed kept */
     uint32_t kept;
     struct bad_row rows[64];

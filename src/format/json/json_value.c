@@ -1,0 +1,333 @@
+/* json_value.c - one JSON value to one cell, with the conversions of Flink's json format: numbers and
+ * their texts are the same, DECIMAL comes from the raw digits and never through double, a text
+ * column takes any value as its JSON text.
+ */
+#include "format/json/json_int.h"
+
+#include "base/calendar.h"
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* JSON's grammar of numbers: -?(0|[1-9][0-9]*)(.[0-9]+)?([eE][+-]?[0-9]+)? */
+static bool is_json_number(const uint8_t *p, const uint8_t *end)
+{
+    if (p < end && *p == '-')
+        p++;
+    if (p == end || !is_digit(*p))
+        return false;
+    if (*p == '0')
+        p++;
+    else
+        while (p < end && is_digit(*p))
+            p++;
+    if (p < end && *p == '.') {
+        const uint8_t *digits = ++p;
+        while (p < end && is_digit(*p))
+            p++;
+        if (p == digits)
+            return false;
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        const uint8_t *digits = p;
+        while (p < end && is_digit(*p))
+            p++;
+        if (p == digits)
+            return false;
+    }
+    return p == end;
+}
+
+/* The text between the quotes; *str points into the token, or into the scratch buffer (the next call
+ * overwrites it) when there are escapes. */
+static enum json_cell string_of(struct decoder *decoder, struct json_token token, struct str *str,
+                                bool *in_input)
+{
+    const uint8_t *text = token.data + 1;
+    uint32_t length = token.length - 2;
+    *in_input = true;
+    if (!memchr(text, '\\', length)) {
+        *str = (struct str){(const char *)text, length};
+        return JSON_CELL_OK;
+    }
+    *in_input = false;
+    buf_clear(&decoder->scratch);
+    uint8_t *room = buf_room(&decoder->scratch, (size_t)length + BUFFER_PADDING);
+    if (!room)
+        return JSON_CELL_MEMORY;
+    ptrdiff_t size = json_shim_unescape(decoder->shim, text, room);
+    if (size < 0)
+        return JSON_CELL_BAD;
+    *str = (struct str){(const char *)room, (size_t)size};
+    return JSON_CELL_OK;
+}
+
+static bool is_string(struct json_token token)
+{
+    return token.data[0] == '"';
+}
+
+static bool token_is(struct json_token token, const char *text)
+{
+    return token.length == strlen(text) && memcmp(token.data, text, token.length) == 0;
+}
+
+/* A scalar's text for numbers and times: without quotes, and blanks around for strings. */
+static enum json_cell scalar_text(struct decoder *decoder, struct json_token token,
+                                  struct str *str)
+{
+    bool in_input;
+    if (!is_string(token)) {
+        *str = (struct str){(const char *)token.data, token.length};
+        return is_json_number(token.data, token.data + token.length) ? JSON_CELL_OK
+                                                                     : JSON_CELL_BAD;
+    }
+    enum json_cell cell = string_of(decoder, token, str, &in_input);
+    *str = str_trim(*str);
+    return cell;
+}
+
+static enum json_cell set_text(struct decoder *decoder, struct vec *vec, uint32_t row,
+                               struct json_token token)
+{
+    struct view *views = vec->values;
+    struct str str;
+    bool in_input = true;
+    enum json_cell cell = JSON_CELL_OK;
+    if (is_string(token))
+        cell = string_of(decoder, token, &str, &in_input);
+    else if (token.data[0] == '{' || token.data[0] == '[' || token_is(token, "true") ||
+             token_is(token, "false") ||
+             is_json_number(token.data, token.data + token.length))
+        str = (struct str){(const char *)token.data, token.length};
+    else
+        cell = JSON_CELL_BAD;
+    if (cell != JSON_CELL_OK)
+        return cell;
+    if (in_input) {
+        views[row] = view_of(str.data, str.length);
+        return JSON_CELL_OK;
+    }
+    return vec_set_text(vec, row, str.data, str.length, NULL) == OK ? JSON_CELL_OK
+                                                                   : JSON_CELL_MEMORY;
+}
+
+static int base64_digit(uint8_t c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (is_digit(c))
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+static enum json_cell set_bytes(struct decoder *decoder, struct vec *vec, uint32_t row,
+                                struct json_token token)
+{
+    struct str str;
+    bool in_input;
+    if (!is_string(token))
+        return JSON_CELL_BAD;
+    enum json_cell cell = string_of(decoder, token, &str, &in_input);
+    if (cell != JSON_CELL_OK)
+        return cell;
+    size_t length = str.length;
+    while (length && str.data[length - 1] == '=' && str.length - length < 2)
+        length--;
+    if (str.length % 4 != 0 || length % 4 == 1)
+        return JSON_CELL_BAD;
+    size_t size = length / 4 * 3 + (length % 4 ? length % 4 - 1 : 0), at = 0;
+    char *dest = vec_string_room(vec, size + 1);
+    if (!dest)
+        return JSON_CELL_MEMORY;
+    uint32_t bits = 0, have = 0;
+    for (size_t i = 0; i < length; i++) {
+        int digit = base64_digit((uint8_t)str.data[i]);
+        if (digit < 0)
+            return JSON_CELL_BAD;
+        bits = bits << 6 | (uint32_t)digit;
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            dest[at++] = (char)(bits >> have & 0xff);
+        }
+    }
+    ((struct view *)vec->values)[row] = view_of(dest, size);
+    return JSON_CELL_OK;
+}
+
+static bool integer_of(struct str str, int64_t *out)
+{
+    bool overflow;
+    if (str_to_i64(str, out, &overflow))
+        return true;
+    double value;
+    if (overflow || !str_to_f64(str, &value))
+        return false;
+    /* a number with a fraction or exponent loses its fraction, as Java's getIntValue */
+    if (!(value > -9223372036854775808.0 && value < 9223372036854775808.0))
+        return false;
+    *out = (int64_t)value;
+    return true;
+}
+
+static enum json_cell set_integer(struct decoder *decoder, struct vec *vec, uint32_t row,
+                                  struct json_token token)
+{
+    struct str str;
+    int64_t value;
+    enum json_cell cell = scalar_text(decoder, token, &str);
+    if (cell != JSON_CELL_OK)
+        return cell;
+    if (!integer_of(str, &value) || (is_string(token) && memchr(str.data, '.', str.length)))
+        return JSON_CELL_BAD;
+    switch (vec->type->root) {
+    case TYPE_TINYINT:
+        ((int8_t *)vec->values)[row] = (int8_t)value;
+        return value == (int8_t)value ? JSON_CELL_OK : JSON_CELL_BAD;
+    case TYPE_SMALLINT:
+        ((int16_t *)vec->values)[row] = (int16_t)value;
+        return value == (int16_t)value ? JSON_CELL_OK : JSON_CELL_BAD;
+    case TYPE_INT:
+        ((int32_t *)vec->values)[row] = (int32_t)value;
+        return value == (int32_t)value ? JSON_CELL_OK : JSON_CELL_BAD;
+    default:
+        ((int64_t *)vec->values)[row] = value;
+        return JSON_CELL_OK;
+    }
+}
+
+static enum json_cell set_decimal(struct decoder *decoder, struct vec *vec, uint32_t row,
+                                  struct json_token token)
+{
+    const struct type *type = vec->type;
+    struct str str;
+    bool overflow = false, good;
+    enum json_cell cell = scalar_text(decoder, token, &str);
+    if (cell != JSON_CELL_OK)
+        return cell;
+    if (type->precision <= DECIMAL_PRECISION_MAX_INT64)
+        good = decimal_parse_i64(str, type->precision, type->scale,
+                                 &((int64_t *)vec->values)[row], &overflow);
+    else
+        good = decimal_parse(str, type->precision, type->scale,
+                             &((decimal128 *)vec->values)[row], &overflow);
+    /* too many digits is NULL, as in Flink's DecimalData.fromBigDecimal */
+    return good ? JSON_CELL_OK : overflow ? JSON_CELL_NULL : JSON_CELL_BAD;
+}
+
+static enum json_cell set_approximate(struct decoder *decoder, struct vec *vec, uint32_t row,
+                                      struct json_token token)
+{
+    struct str str;
+    enum json_cell cell = scalar_text(decoder, token, &str);
+    if (cell != JSON_CELL_OK)
+        return cell;
+    bool good = vec->type->root == TYPE_FLOAT ? str_to_f32(str, &((float *)vec->values)[row])
+                                              : str_to_f64(str, &((double *)vec->values)[row]);
+    return good ? JSON_CELL_OK : JSON_CELL_BAD;
+}
+
+static enum json_cell set_boolean(struct decoder *decoder, struct vec *vec, uint32_t row,
+                                  struct json_token token)
+{
+    uint8_t *values = vec->values;
+    struct str str;
+    bool in_input;
+    if (!is_string(token)) {
+        values[row] = token_is(token, "true");
+        return values[row] || token_is(token, "false") ? JSON_CELL_OK : JSON_CELL_BAD;
+    }
+    enum json_cell cell = string_of(decoder, token, &str, &in_input);
+    if (cell != JSON_CELL_OK)
+        return cell;
+    values[row] = str_eq_nocase(str_trim(str), STR("true"));
+    return values[row] || str_eq_nocase(str_trim(str), STR("false")) ? JSON_CELL_OK
+                                                                     : JSON_CELL_BAD;
+}
+
+static bool parse_timestamp(const struct decoder *decoder, struct str str, bool is_ltz,
+                            int64_t *out_us)
+{
+    if (is_ltz) { /* "...Z": an instant in UTC */
+        if (!str.length || str.data[str.length - 1] != 'Z')
+            return false;
+        str.length--;
+    }
+    char separator = decoder->options.timestamp_format == JSON_TIMESTAMP_ISO ? 'T' : ' ';
+    if (str.length < 11 || str.data[10] != separator)
+        return false;
+    return calendar_parse_timestamp(str, out_us);
+}
+
+static enum json_cell set_temporal(struct decoder *decoder, struct vec *vec, uint32_t row,
+                                   struct json_token token)
+{
+    struct str str;
+    bool in_input;
+    if (!is_string(token))
+        return JSON_CELL_BAD;
+    enum json_cell cell = string_of(decoder, token, &str, &in_input);
+    if (cell != JSON_CELL_OK)
+        return cell;
+    bool good;
+    switch (vec->type->root) {
+    case TYPE_DATE:
+        good = calendar_parse_date(str, &((int32_t *)vec->values)[row]);
+        break;
+    case TYPE_TIME:
+        good = calendar_parse_time(str, &((int32_t *)vec->values)[row]);
+        break;
+    default:
+        good = parse_timestamp(decoder, str, vec->type->root == TYPE_TIMESTAMP_LTZ,
+                               &((int64_t *)vec->values)[row]);
+        if (good && vec->type->precision > 6 &&
+            __builtin_mul_overflow(((int64_t *)vec->values)[row], 1000,
+                                   &((int64_t *)vec->values)[row]))
+            good = false;
+        break;
+    }
+    return good ? JSON_CELL_OK : JSON_CELL_BAD;
+}
+
+enum json_cell json_set_cell(struct decoder *decoder, struct json_column *column, uint32_t row,
+                             struct json_token token)
+{
+    struct vec *vec = column->vec;
+    if (token.data[0] == 'n' && token_is(token, "null"))
+        return JSON_CELL_NULL;
+    switch (vec->type->root) {
+    case TYPE_CHAR:
+    case TYPE_VARCHAR:
+        return set_text(decoder, vec, row, token);
+    case TYPE_BINARY:
+    case TYPE_VARBINARY:
+        return set_bytes(decoder, vec, row, token);
+    case TYPE_TINYINT:
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+    case TYPE_BIGINT:
+        return set_integer(decoder, vec, row, token);
+    case TYPE_DECIMAL:
+        return set_decimal(decoder, vec, row, token);
+    case TYPE_FLOAT:
+    case TYPE_DOUBLE:
+        return set_approximate(decoder, vec, row, token);
+    case TYPE_BOOLEAN:
+        return set_boolean(decoder, vec, row, token);
+    case TYPE_DATE:
+    case TYPE_TIME:
+    case TYPE_TIMESTAMP:
+    case TYPE_TIMESTAMP_LTZ:
+        return set_temporal(decoder, vec, row, token);
+    default:
+        return JSON_CELL_BAD; /* refused when the decoder was opened */
+    }
+}

@@ -1,0 +1,279 @@
+/* json_walk.c - one pass over the members of a document by the positions of its structural
+ * characters.
+ *
+ * A key is first compared with the one seen last at this place of a document (producers write their
+ * fields in one order), then looked up. Every structural character is checked, also in values that
+ * nobody wants; the scalars of unwanted members are not. The last of duplicate members wins.
+ */
+#include "format/json/json_int.h"
+
+#include "base/hash.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/* A key lies in the group's text, which is followed by BUFFER_PADDING readable bytes. */
+static bool guess_matches(const struct json_guess *guess, const uint8_t *key)
+{
+#if defined(__SSE2__)
+    __m128i a = _mm_loadu_si128((const __m128i *)key);
+    __m128i b = _mm_loadu_si128((const __m128i *)guess->key);
+    uint32_t same = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b));
+    if (guess->quote_mask > 0xffff) {
+        a = _mm_loadu_si128((const __m128i *)(key + 16));
+        b = _mm_loadu_si128((const __m128i *)(guess->key + 16));
+        same |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) << 16;
+    }
+    return (same & guess->quote_mask) == guess->quote_mask;
+#else
+    return memcmp(guess->key, key, guess->length + 1) == 0;
+#endif
+}
+
+void json_index_names(struct decoder *decoder)
+{
+    for (uint32_t i = 0; i < decoder->column_count; i++) {
+        const struct json_column *column = &decoder->columns[i];
+        uint32_t slot = (uint32_t)hash_bytes(column->name, column->name_length);
+        while (decoder->name_slots[slot & decoder->name_slot_mask])
+            slot++;
+        decoder->name_slots[slot & decoder->name_slot_mask] = i + 1;
+    }
+}
+
+static uint32_t find_column(const struct decoder *decoder, const uint8_t *name, uint32_t length)
+{
+    uint32_t slot = (uint32_t)hash_bytes(name, length), found;
+    while ((found = decoder->name_slots[slot & decoder->name_slot_mask]) != 0) {
+        const struct json_column *column = &decoder->columns[found - 1];
+        if (column->name_length == length && memcmp(column->name, name, length) == 0)
+            return found - 1;
+        slot++;
+    }
+    return JSON_NO_COLUMN;
+}
+
+static struct json_token token_before(const uint8_t *text, uint32_t start, uint32_t next)
+{
+    while (next > start + 1 && text[next - 1] <= ' ')
+        next--;
+    return (struct json_token){text + start, next - start};
+}
+
+/* The column of a key that was not guessed; the guess for this place is made anew. */
+static uint32_t look_up(struct decoder *decoder, uint32_t place, struct json_token key)
+{
+    const uint8_t *name = key.data + 1;
+    uint32_t length = key.length - 2;
+    uint32_t column;
+    if (memchr(name, '\\', length)) {
+        buf_clear(&decoder->scratch);
+        uint8_t *room = buf_room(&decoder->scratch, length + BUFFER_PADDING);
+        ptrdiff_t size = room ? json_shim_unescape(decoder->shim, name, room) : -1;
+        return size < 0 ? JSON_NO_COLUMN : find_column(decoder, room, (uint32_t)size);
+    }
+    column = find_column(decoder, name, length);
+    if (place < JSON_GUESSES && length < JSON_KEY_GUESS) {
+        struct json_guess *guess = &decoder->guesses[place];
+        memcpy(guess->key, name, length + 1);
+        guess->length = length;
+        guess->quote_mask = (uint32_t)((UINT64_C(2) << length) - 1);
+        guess->column = column;
+    }
+    return column;
+}
+
+static inline uint32_t match_key(struct decoder *decoder, uint32_t place, const uint8_t *text,
+                                 const uint32_t *position)
+{
+    const uint8_t *key = text + position[0] + 1;
+    if (place < JSON_GUESSES) {
+        const struct json_guess *guess = &decoder->guesses[place];
+        if (guess->quote_mask && guess_matches(guess, key))
+            return guess->column;
+    }
+    return look_up(decoder, place, token_before(text, position[0], position[1]));
+}
+
+/* Behind the object or array that begins at position, or NULL when it is not well formed. */
+static const uint32_t *skip_nested(const uint8_t *text, const uint32_t *position, uint32_t end)
+{
+    uint8_t is_object[JSON_DEPTH_MAX];
+    uint32_t depth = 0;
+    for (;;) {
+        /* a value */
+        if (*position >= end)
+            return NULL;
+        uint8_t c = text[*position++];
+        if (c == '{' || c == '[') {
+            if (depth == JSON_DEPTH_MAX)
+                return NULL;
+            is_object[depth++] = c == '{';
+            if (*position < end && text[*position] == c + 2) { /* '}' is '{' + 2, ']' is '[' + 2 */
+                position++;
+                depth--;
+            } else if (c == '{') {
+                goto key;
+            } else {
+                continue;
+            }
+        } else if (c == '}' || c == ']' || c == ',' || c == ':') {
+            return NULL;
+        }
+        /* behind a value */
+        for (;;) {
+            if (depth == 0)
+                return position;
+            if (*position >= end)
+                return NULL;
+            c = text[*position++];
+            if (c == ',')
+                break;
+            if (c != (is_object[depth - 1] ? '}' : ']'))
+                return NULL;
+            depth--;
+        }
+        if (!is_object[depth - 1])
+            continue;
+    key:
+        if (position[0] >= end || position[1] >= end || text[position[0]] != '"' ||
+            text[position[1]] != ':')
+            return NULL;
+        position += 2;
+    }
+}
+
+static bool malformed(struct decoder *decoder, const struct json_document *document,
+                      const uint32_t *position)
+{
+    if (*position >= document->end)
+        json_bad(decoder, document->row, "not valid JSON: it ends too early, after %u bytes",
+                 document->end - document->start);
+    else
+        json_bad(decoder, document->row, "not valid JSON at byte %u ('%c' does not belong there)",
+                 *position - document->start,
+                 document->text[*position] < 0x7f ? document->text[*position] : '?');
+    return false;
+}
+
+static enum status set_null(struct json_column *column, uint32_t row, struct error *err)
+{
+    struct vec *vec = column->vec;
+    if (!vec->validity)
+        TRY(vec_make_validity(vec, err));
+    vec_clear_valid(vec, row);
+    size_t size = physical_size_bytes(type_physical(vec->type));
+    memset((uint8_t *)vec->values + row * size, 0, size);
+    return OK;
+}
+
+enum status json_null_row(struct decoder *decoder, uint32_t row, struct error *err)
+{
+    for (uint32_t i = 0; i < decoder->column_count; i++)
+        TRY(set_null(&decoder->columns[i], row, err));
+    return OK;
+}
+
+static bool store(struct decoder *decoder, const struct json_document *document, uint32_t index,
+                  struct json_token token)
+{
+    struct json_column *column = &decoder->columns[index];
+    uint64_t bit = UINT64_C(1) << (index & 63);
+    if (decoder->seen[index >> 6] & bit && column->vec->validity)
+        column->vec->validity[document->row >> 6] |= UINT64_C(1) << (document->row & 63);
+    decoder->seen[index >> 6] |= bit;
+    enum json_cell cell = json_set_cell(decoder, column, document->row, token);
+    if (__builtin_expect(cell == JSON_CELL_OK, 1))
+        return true;
+    if (cell == JSON_CELL_BAD && !decoder->options.ignore_parse_errors) {
+        struct buf type;
+        buf_init(&type, 4096);
+        type_format(&type, column->type);
+        json_bad(decoder, document->row, "column '%s': %.*s%s is not a valid %s", column->name,
+                 (int)(token.length < 60 ? token.length : 60), (const char *)token.data,
+                 token.length > 60 ? "..." : "", buf_text(&type));
+        buf_fini(&type);
+        return false;
+    }
+    if (cell != JSON_CELL_MEMORY && set_null(column, document->row, NULL) == OK)
+        return true;
+    json_bad(decoder, document->row, "no memory for column '%s'", column->name);
+    return false;
+}
+
+/* Columns that the document does not have: NULL, or bad when the table says so. */
+static bool finish(struct decoder *decoder, const struct json_document *document)
+{
+    for (uint32_t word = 0; word < decoder->seen_words; word++) {
+        uint32_t in_word = decoder->column_count - word * 64;
+        uint64_t all = in_word >= 64 ? UINT64_MAX : (UINT64_C(1) << in_word) - 1;
+        uint64_t missing = all & ~decoder->seen[word];
+        while (missing) {
+            uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(missing);
+            missing &= missing - 1;
+            if (decoder->options.fail_on_missing_field) {
+                json_bad(decoder, document->row, "column '%s' is missing",
+                         decoder->columns[index].name);
+                return false;
+            }
+            if (set_null(&decoder->columns[index], document->row, NULL) != OK) {
+                json_bad(decoder, document->row, "no memory for a NULL");
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+bool json_walk(struct decoder *decoder, const struct json_document *document)
+{
+    const uint8_t *text = document->text;
+    const uint32_t *position = document->position, end = document->end;
+    memset(decoder->seen, 0, decoder->seen_words * sizeof(*decoder->seen));
+    if (*position >= end) {
+        json_bad(decoder, document->row, "not valid JSON: it is empty");
+        return false;
+    }
+    if (text[*position] != '{') {
+        json_bad(decoder, document->row, "not a JSON object");
+        return false;
+    }
+    position++;
+    if (*position < end && text[*position] == '}') {
+        position++;
+        return *position < end ? malformed(decoder, document, position)
+                               : finish(decoder, document);
+    }
+    for (uint32_t place = 0;; place++) {
+        if (position[0] >= end || text[position[0]] != '"')
+            return malformed(decoder, document, position);
+        if (position[1] >= end || text[position[1]] != ':')
+            return malformed(decoder, document, position + 1);
+        if (position[2] >= end)
+            return malformed(decoder, document, position + 2);
+        uint32_t column = match_key(decoder, place, text, position);
+        uint32_t value = position[2];
+        uint8_t c = text[value];
+        const uint32_t *next = position + 3;
+        if (c == '{' || c == '[') {
+            next = skip_nested(text, position + 2, end);
+            if (!next)
+                return malformed(decoder, document, position + 2);
+        } else if (c == '}' || c == ']' || c == ',' || c == ':') {
+            return malformed(decoder, document, position + 2);
+        }
+        if (*next >= end)
+            return malformed(decoder, document, next);
+        if (column != JSON_NO_COLUMN &&
+            !store(decoder, document, column, token_before(text, value, *next)))
+            return false;
+        c = text[*next];
+        position = next + 1;
+        if (c == '}')
+            break;
+        if (c != ',')
+            return malformed(decoder, document, next);
+    }
+    return *position < end ? malformed(decoder, document, position) : finish(decoder, document);
+}
