@@ -23,9 +23,9 @@ static const struct type *wanted_type(char letter, const struct type *type)
     case 'n':
         return null ? &TYPE_OF_BIGINT : type_is_numeric(type) ? type : NULL;
     case 't':
-        return null                                               ? &TYPE_OF_TIMESTAMP_3
+        return null                                                 ? &TYPE_OF_TIMESTAMP_3
                : type_is_timestamp(type) || type->root == TYPE_DATE ? type
-                                                                  : NULL;
+                                                                    : NULL;
     default:
         return null ? &TYPE_OF_STRING : type;
     }
@@ -60,9 +60,8 @@ enum status bind_result(struct function_bind *bind, const struct type *type, boo
 
 const struct type *type_varying(struct arena *arena, const struct type *type)
 {
-    return type->root == TYPE_CHAR
-               ? type_text(arena, TYPE_VARCHAR, type->length, type->nullable)
-               : type;
+    return type->root == TYPE_CHAR ? type_text(arena, TYPE_VARCHAR, type->length, type->nullable)
+                                   : type;
 }
 
 bool bind_constant_text(const struct function_bind *bind, uint32_t i, struct str *out)

@@ -39,7 +39,8 @@ static inline double arg_f64(const struct vec *arg, uint32_t row)
 }
 
 /* A text result of known or bounded length, written in place: the pointer, or NULL without memory
- * (call->status is set). call_finish_text makes it the row's value; used <= the length asked for. */
+ * (call->status is set). call_finish_text makes it the row's value; used <= the length asked for.
+ */
 char *call_text_room(struct function_call *call, size_t length);
 void call_finish_text(struct function_call *call, uint32_t row, const char *data, size_t used);
 

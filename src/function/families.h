@@ -8,7 +8,9 @@
 
 #define FUNCTION_FAMILIES(X)                                                                       \
     X(COMPARE)                                                                                     \
-    X(ARITHMETIC)
+    X(ARITHMETIC)                                                                                  \
+    X(STRING)                                                                                      \
+    X(SUBSTRING)
 
 #define X(family)                                                                                  \
     extern const struct function_def FUNCTIONS_##family[];                                         \

@@ -31,8 +31,8 @@ static inline char ascii_lower(char byte)
     return byte >= 'A' && byte <= 'Z' ? (char)(byte - 'A' + 'a') : byte;
 }
 
-#define SHARP_S          0xdf
-#define CASE_GROWTH_MAX  2 /* no simple mapping more than doubles the bytes; nor does SS */
+#define SHARP_S         0xdf
+#define CASE_GROWTH_MAX 2 /* no simple mapping more than doubles the bytes; nor does SS */
 
 /* Writes the mapped code point; upper or lower. */
 static size_t put_case(char *dest, utf8proc_int32_t code, bool upper)
@@ -64,8 +64,7 @@ static size_t map_case(char *dest, struct str text, enum case_mode mode)
                                                   (utf8proc_ssize_t)(text.length - at), &code);
         if (taken < 1)
             break; /* cannot happen: text in vectors is valid UTF-8 */
-        used += put_case(dest + used, code,
-                         mode == CASE_UPPER || (mode == CASE_INITIAL && !word));
+        used += put_case(dest + used, code, mode == CASE_UPPER || (mode == CASE_INITIAL && !word));
         word = is_word(code);
         at += (size_t)taken;
     }
@@ -245,7 +244,8 @@ static struct str trimmed(struct str text, struct str set, bool leading, bool tr
     }
     while (trailing && text.length > 0) {
         size_t length = 1;
-        while (length < text.length && ((unsigned char)text.data[text.length - length] & 0xc0) == 0x80)
+        while (length < text.length &&
+               ((unsigned char)text.data[text.length - length] & 0xc0) == 0x80)
             length++;
         if (!set_has(set, text.data + text.length - length, length))
             break;
@@ -343,8 +343,9 @@ static void run_concat(struct function_call *call)
         for (uint32_t i = 0; i < call->arg_count; i++)
             length += arg_view(call->args[i], row)->length;
         if (length > FUNCTION_TEXT_MAX) {
-            call_fail(call, row, ERR_LIMIT, "the joined text has %zu bytes; at most %u are possible",
-                      length, FUNCTION_TEXT_MAX);
+            call_fail(call, row, ERR_LIMIT,
+                      "the joined text has %zu bytes; at most %u are possible", length,
+                      FUNCTION_TEXT_MAX);
             continue;
         }
         char small[VIEW_INLINE_MAX];
@@ -397,8 +398,9 @@ static void run_concat_ws(struct function_call *call)
             if (arg_valid(call->args[i], row))
                 length += arg_view(call->args[i], row)->length + separator.length;
         if (length > FUNCTION_TEXT_MAX) {
-            call_fail(call, row, ERR_LIMIT, "the joined text has %zu bytes; at most %u are possible",
-                      length, FUNCTION_TEXT_MAX);
+            call_fail(call, row, ERR_LIMIT,
+                      "the joined text has %zu bytes; at most %u are possible", length,
+                      FUNCTION_TEXT_MAX);
             continue;
         }
         char *dest = call_text_room(call, length);

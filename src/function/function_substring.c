@@ -138,8 +138,8 @@ static enum status bind_overlay(struct function_bind *bind, struct error *err)
     const struct type *a = bind->arg_types[0], *b = bind->arg_types[1];
     int64_t sum = (int64_t)a->length + b->length;
     const struct type *type =
-        type_text(bind->arena, TYPE_VARCHAR,
-                  sum > TYPE_LENGTH_MAX ? TYPE_LENGTH_MAX : (int32_t)sum, a->nullable);
+        type_text(bind->arena, TYPE_VARCHAR, sum > TYPE_LENGTH_MAX ? TYPE_LENGTH_MAX : (int32_t)sum,
+                  a->nullable);
     return bind_result(bind, type, false, run_overlay, err);
 }
 
@@ -166,7 +166,8 @@ static void run_position(struct function_call *call)
     CALL_ROWS(call, row)
     {
         int64_t from = call->arg_count == 3 ? arg_i64(call->args[2], row) : 1;
-        out[row] = (int32_t)find_from(arg_str(call->args[1], row), arg_str(call->args[0], row), from);
+        out[row] =
+            (int32_t)find_from(arg_str(call->args[1], row), arg_str(call->args[0], row), from);
     }
 }
 
@@ -190,8 +191,8 @@ static int64_t find_backwards(struct str text, struct str part, int64_t from_end
     int64_t last_start = count - from_end + 1 - part_count;
     for (int64_t index = last_start; index >= 0; index--) {
         size_t at = offset_of(text, index);
-        if (text.length - at >= part.length && memcmp(text.data + at, part.data, part.length) == 0 &&
-            --nth == 0)
+        if (text.length - at >= part.length &&
+            memcmp(text.data + at, part.data, part.length) == 0 && --nth == 0)
             return index + 1;
     }
     return 0;
@@ -410,23 +411,24 @@ static void run_replace(struct function_call *call)
     {
         struct str text = arg_str(call->args[0], row), part = arg_str(call->args[1], row);
         struct str put = arg_str(call->args[2], row);
-        size_t count = part.length ? text.length ? count_occurrences(text, part) : 0
-                                   : text.length + 1;
+        size_t count =
+            part.length ? text.length ? count_occurrences(text, part) : 0 : text.length + 1;
         if (count == 0) {
             if (!call_share_text(call, row, call->args[0], text.data, text.length))
                 return;
             continue;
         }
         size_t room = text.length + count * put.length; /* count <= bytes + 1 */
-        if (put.length > 0 && (count > FUNCTION_TEXT_MAX / put.length || room > FUNCTION_TEXT_MAX)) {
+        if (put.length > 0 &&
+            (count > FUNCTION_TEXT_MAX / put.length || room > FUNCTION_TEXT_MAX)) {
             call_fail(call, row, ERR_LIMIT, "REPLACE gives more than %u bytes", FUNCTION_TEXT_MAX);
             continue;
         }
         char *dest = call_text_room(call, room);
         if (!dest)
             return;
-        size_t used = part.length ? replace_all(dest, text, part, put)
-                                  : replace_empty(dest, text, put);
+        size_t used =
+            part.length ? replace_all(dest, text, part, put) : replace_empty(dest, text, put);
         call_finish_text(call, row, dest, used);
     }
 }
@@ -581,8 +583,9 @@ const struct function_def FUNCTIONS_SUBSTRING[] = {
      "The part with this number, from 0, of the text cut at each separator; NULL when there are "
      "fewer.",
      "string", STRICT, 3, 3, bind_split_index},
-    {"STARTSWITH", "STARTSWITH(expr, start)", "TRUE when the text (or binary) starts with the other.",
-     "string", STRICT, 2, 2, bind_startswith},
+    {"STARTSWITH", "STARTSWITH(expr, start)",
+     "TRUE when the text (or binary) starts with the other.", "string", STRICT, 2, 2,
+     bind_startswith},
     {"SUBSTR", "SUBSTR(string, start [, length])",
      "The characters from start, counted from 1 or backwards from -1.", "string", STRICT, 2, 3,
      bind_substring},
@@ -594,5 +597,4 @@ const struct function_def FUNCTIONS_SUBSTRING[] = {
      "shorter.",
      "string", STRICT, 3, 3, bind_translate},
 };
-const size_t FUNCTIONS_SUBSTRING_COUNT =
-    sizeof FUNCTIONS_SUBSTRING / sizeof *FUNCTIONS_SUBSTRING;
+const size_t FUNCTIONS_SUBSTRING_COUNT = sizeof FUNCTIONS_SUBSTRING / sizeof *FUNCTIONS_SUBSTRING;
