@@ -96,7 +96,8 @@ static enum status walk_group(struct decoder *decoder, const struct layout *layo
         };
         if (!is_bad(decoder, i) && !json_walk(decoder, &document))
             TRY(json_null_row(decoder, i, err));
-        while (*position < document.end)
+        position = document.position;
+        while (*position < document.end) /* the rest of one that is not valid */
             position++;
     }
     return OK;

@@ -77,8 +77,9 @@ struct json_token {
 };
 
 /* json_walk.c: fill row of every column from the document. False: not a valid document or a cell
- * that makes the row bad (bad_row_text has been written). */
-bool json_walk(struct decoder *decoder, const struct json_document *document);
+ * that makes the row bad (json_bad has been called). position moves on, of a valid document to its
+ * end. */
+bool json_walk(struct decoder *decoder, struct json_document *document);
 void json_index_names(struct decoder *decoder);
 /* Make every cell of the row NULL. */
 enum status json_null_row(struct decoder *decoder, uint32_t row, struct error *err) STATUS_CHECKED;

@@ -226,7 +226,7 @@ static bool finish(struct decoder *decoder, const struct json_document *document
     return true;
 }
 
-bool json_walk(struct decoder *decoder, const struct json_document *document)
+bool json_walk(struct decoder *decoder, struct json_document *document)
 {
     const uint8_t *text = document->text;
     const uint32_t *position = document->position, end = document->end;
@@ -241,7 +241,7 @@ bool json_walk(struct decoder *decoder, const struct json_document *document)
     }
     position++;
     if (*position < end && text[*position] == '}') {
-        position++;
+        document->position = ++position;
         return *position < end ? malformed(decoder, document, position)
                                : finish(decoder, document);
     }
@@ -275,5 +275,6 @@ bool json_walk(struct decoder *decoder, const struct json_document *document)
         if (c != ',')
             return malformed(decoder, document, next);
     }
+    document->position = position;
     return *position < end ? malformed(decoder, document, position) : finish(decoder, document);
 }
