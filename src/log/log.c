@@ -160,6 +160,27 @@ static enum status take_clean_mark(struct log *log, bool *out_clean, struct erro
     return log->io->ops->sync_directory(log->io, log->directory, err);
 }
 
+/* The log's directory and those above it may have been made by a process that was killed before it
+ * synced them: without their entries, nothing below is durable. */
+static enum status sync_ancestors(struct log *log, struct error *err)
+{
+    char path[LOG_PATH_MAX];
+    struct error local = {0};
+
+    snprintf(path, sizeof(path), "%s", log->directory);
+    for (size_t end = strlen(path); end > 0; end--) {
+        if (path[end] != '/')
+            continue;
+        path[end] = '\0';
+        enum status status = log->io->ops->sync_directory(log->io, end ? path : "/", &local);
+        if (status != OK && status != ERR_ACCESS) /* not ours to read: not ours to have made */
+            return error_set(err, status, "%s", local.text);
+        error_clear(&local);
+    }
+    bool absolute = log->directory[0] == '/';
+    return log->io->ops->sync_directory(log->io, absolute ? "/" : ".", err);
+}
+
 static enum status load_catalog(struct log *log, bool *out_first_open, struct error *err)
 {
     struct error local = {0};
@@ -194,6 +215,10 @@ enum status log_open(struct log **out, const struct log_settings *settings, stru
         status = remove_orphans(log, first_open, err);
     if (status == OK)
         status = take_clean_mark(log, &clean, err);
+    if (status != OK)
+        goto out;
+    if (first_open)
+        status = sync_ancestors(log, err);
     if (status != OK)
         goto out;
     if (first_open)

@@ -376,8 +376,6 @@ enum status log_topic_delete(struct log *log, struct str name, struct error *err
                          "files of deleted partition %s stay until the next start: %s",
                          topic->partitions[i]->name, local.text);
     }
-    /* so that files of a later topic of this name never meet these again */
-    status = log->io->ops->sync_directory(log->io, log->directory, err);
 out:
     log_topic_unref(topic);
     mutex_unlock(&log->catalog_lock);

@@ -463,6 +463,19 @@ void simio_crash(struct io *io)
     sim->crash_step = 0;
 }
 
+void simio_kill(struct io *io)
+{
+    struct simio *sim = simio_of(io);
+    for (struct sim_node *node = sim->disk.all; node; node = node->all_next) {
+        node->locked = false;
+        node->open_count = 0;
+        sim_release(&sim->disk, node);
+    }
+    sim->generation++;
+    sim->crashed = false;
+    sim->crash_step = 0;
+}
+
 void simio_advance_us(struct io *io, int64_t us)
 {
     must(us >= 0);

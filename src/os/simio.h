@@ -28,6 +28,9 @@ uint64_t simio_steps(struct io *io);
 void simio_crash_at(struct io *io, uint64_t step); /* counted from simio_new; 0: never */
 bool simio_crashed(struct io *io);
 void simio_crash(struct io *io); /* lose what was not synced; the io is usable again */
+/* The process died, the machine did not: nothing is lost, un-synced writes stay un-synced; open
+ * files become invalid, locks are gone; the io is usable again. */
+void simio_kill(struct io *io);
 void simio_advance_us(struct io *io, int64_t us);
 
 enum simio_fault {

@@ -3,7 +3,7 @@
 #ifndef LEAT_TEST_LOG_HELP_H
 #define LEAT_TEST_LOG_HELP_H
 
-#include "check.h"
+#include "../check.h"
 #include "kafka/record.h"
 #include "log/log.h"
 #include "os/simio.h"
