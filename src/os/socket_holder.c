@@ -10,33 +10,51 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STATE_LISTEN 0x0A
+#include "base/str.h"
+
+#define FIELDS_MAX 10 /* "sl local remote st tx:rx tr:when retrnsmt uid timeout inode ..." */
+
+/* Cuts a line at its blanks; the number of fields, at most FIELDS_MAX. */
+static size_t split(char *line, const char **fields)
+{
+    size_t count = 0;
+    for (char *at = line; count < FIELDS_MAX;) {
+        at += strspn(at, " \n");
+        if (!*at)
+            break;
+        fields[count++] = at;
+        at += strcspn(at, " \n");
+        if (*at)
+            *at++ = '\0';
+    }
+    return count;
+}
 
 /* The inode of the socket that listens on port in one of the kernel's tables; 0: none. */
-static unsigned long listening_inode(const char *table, uint16_t port)
+static uint64_t listening_inode(const char *table, uint16_t port)
 {
     FILE *file = fopen(table, "re");
     if (!file)
         return 0;
-    char line[512];
-    unsigned long found = 0;
+    char line[512], port_text[8];
+    const char *fields[FIELDS_MAX];
+    uint64_t found = 0;
+    snprintf(port_text, sizeof(port_text), ":%04X", port);
     while (!found && fgets(line, sizeof(line), file)) {
-        unsigned local_port, state;
-        unsigned long inode;
-        /* "sl local:port remote:port st tx:rx tr:when retrnsmt uid timeout inode" */
-        if (sscanf(line, " %*[^:]: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u %*u %lu",
-                   &local_port, &state, &inode) == 3 &&
-            local_port == port && state == STATE_LISTEN)
-            found = inode;
+        if (split(line, fields) < FIELDS_MAX || strcmp(fields[3], "0A") != 0) /* listening */
+            continue;
+        const char *colon = strchr(fields[1], ':');
+        if (colon && strcmp(colon, port_text) == 0 && !str_to_u64(str_of(fields[9]), &found, NULL))
+            found = 0;
     }
     fclose(file);
     return found;
 }
 
-static bool has_open(const char *pid, unsigned long inode)
+static bool has_open(const char *pid, uint64_t inode)
 {
     char path[300], want[40], link[64];
-    snprintf(want, sizeof(want), "socket:[%lu]", inode);
+    snprintf(want, sizeof(want), "socket:[%" PRIu64 "]", inode);
     snprintf(path, sizeof(path), "/proc/%s/fd", pid);
     DIR *directory = opendir(path);
     if (!directory)
@@ -74,7 +92,7 @@ static void describe(const char *pid, char *dest, size_t dest_size)
 void socket_port_holder(uint16_t port, char *dest, size_t dest_size)
 {
     dest[0] = '\0';
-    unsigned long inode = listening_inode("/proc/net/tcp", port);
+    uint64_t inode = listening_inode("/proc/net/tcp", port);
     if (!inode)
         inode = listening_inode("/proc/net/tcp6", port);
     DIR *directory = inode ? opendir("/proc") : NULL;

@@ -146,7 +146,9 @@ BOTH_TWINS(errors_have_codes_and_paths)
 
 static enum status collect(void *context, const char *name, struct error *list_err)
 {
-    strcat(strcat(context, name), " ");
+    char *names = context;
+    size_t length = strlen(names);
+    snprintf(names + length, 256 - length, "%s ", name);
     return strcmp(name, "stop") == 0 ? error_set(list_err, ERR_CANCELLED, "stopped") : OK;
 }
 

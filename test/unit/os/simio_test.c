@@ -324,7 +324,7 @@ static const char *version_text(int version, char *dest)
 {
     size_t length = 0;
     while (length < 1800)
-        length += (size_t)sprintf(dest + length, "v%d,", version);
+        length += (size_t)snprintf(dest + length, 16, "v%d,", version);
     return dest;
 }
 
