@@ -42,7 +42,8 @@ void *mem_alloc(size_t size_bytes)
 
 void *mem_calloc(size_t count, size_t size_bytes)
 {
-    if (hook_fails())
+    size_t total;
+    if (hook_fails() || __builtin_mul_overflow(count, size_bytes, &total))
         return NULL;
     return count == 0 || size_bytes == 0 ? calloc(1, 1) : calloc(count, size_bytes);
 }

@@ -2,7 +2,7 @@
  *
  * One queue, first in first out, linked through the jobs themselves: submitting allocates nothing
  * but the thread it may start. A worker that has waited a second without work ends; its slot stays
- * `ended` until the next submit or the pool's end joins it.
+ * ended until the next submit or the pool's end joins it.
  *
  * Invariant (mutex held): idle_count workers wait; queued_count jobs are in the queue.
  */
@@ -14,12 +14,10 @@
 
 #define IDLE_US 1000000
 
-enum worker_state { WORKER_FREE, WORKER_RUNNING, WORKER_ENDED };
-
 struct worker {
     struct io_pool *pool;
-    struct thread *thread;
-    enum worker_state state;
+    struct thread *thread; /* NULL: the slot is free */
+    bool ended;            /* to be joined; it needs the pool no more once the mutex is free */
 };
 
 struct io_pool {
@@ -93,7 +91,7 @@ static void worker_main(void *context)
         if (!woken && !pool->first)
             break;
     }
-    worker->state = WORKER_ENDED;
+    worker->ended = true;
     pool->running_count--;
     mutex_unlock(&pool->mutex);
 }
@@ -102,14 +100,13 @@ static void worker_main(void *context)
 static bool start_worker(struct io_pool *pool)
 {
     struct worker *worker = pool->workers;
-    while (worker->state == WORKER_RUNNING)
+    while (worker->thread && !worker->ended)
         worker++;
-    if (worker->state == WORKER_ENDED) /* it needs the mutex no more */
+    if (worker->thread)
         thread_join(worker->thread);
-    worker->state = WORKER_FREE;
+    worker->ended = false;
     if (thread_start(&worker->thread, pool->name, worker_main, worker, NULL) != OK)
-        return false;
-    worker->state = WORKER_RUNNING;
+        return false; /* with thread NULL */
     pool->running_count++;
     return true;
 }
@@ -141,7 +138,7 @@ void io_pool_free(struct io_pool *pool)
     condition_broadcast(&pool->work);
     mutex_unlock(&pool->mutex);
     for (unsigned i = 0; i < pool->worker_count; i++)
-        if (pool->workers[i].state != WORKER_FREE)
+        if (pool->workers[i].thread)
             thread_join(pool->workers[i].thread);
     must(!pool->first);
     condition_fini(&pool->work);
