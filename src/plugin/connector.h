@@ -29,7 +29,7 @@ struct source_split {
 
 enum poll_result {
     POLL_ROWS,  /* output is filled */
-    POLL_WAIT,  /* nothing now; wake will be notified */
+    POLL_WAIT,  /* nothing now; wake will be notified, or output->again_us passes */
     POLL_END,   /* the split is finished, now and for ever */
     POLL_ERROR, /* err is set; err->retriable: poll again after a while */
 };
@@ -38,6 +38,7 @@ struct source_output {
     const struct records *records; /* either records ... */
     struct batch *batch;           /* ... or a batch (the caller owns the reference) of the wanted
                                       fields, then the wanted metadata */
+    int64_t again_us; /* with POLL_WAIT: wall time to poll again at even without a wake; 0: none */
 };
 
 struct source_request {
