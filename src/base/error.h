@@ -4,8 +4,8 @@
  * (zero-initialised), owns nothing, and may be NULL where a caller wants the code alone. The first
  * error stays: setting an error twice keeps the first text unless error_clear() was called.
  *
- * Three kinds never mix (style.md 11): bad input travels per row (expr/, plugin/format.h), operating
- * errors travel here, bugs end in must().
+ * Three kinds never mix (style.md 11): bad input travels per row (expr/, plugin/format.h),
+ * operating errors travel here, bugs end in must().
  */
 #ifndef LEAT_BASE_ERROR_H
 #define LEAT_BASE_ERROR_H
@@ -37,8 +37,8 @@ struct error {
     char hint[ERROR_HINT_MAX]; /* what to do; may be empty */
 };
 
-/* Set err (if not NULL and not set yet) and return code, so that `return error_set(err, ERR_IO, ...)`
- * reads well. Text longer than the field is cut with "...". */
+/* Set err (if not NULL and not set yet) and return code, so that `return error_set(err, ERR_IO,
+ * ...)` reads well. Text longer than the field is cut with "...". */
 enum status error_set(struct error *err, enum status code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 enum status error_vset(struct error *err, enum status code, const char *fmt, va_list args);
 

@@ -161,7 +161,7 @@ static enum status set_value(const struct parse *parse, const struct option_def 
     case OPTION_LIST:
         return set_list(parse, def, value, field);
     case OPTION_PREFIX:
-        must(!"a prefix has pairs, no value");
+        must(def->kind != OPTION_PREFIX); /* has pairs, no value: set_pair() */
         return ERR_OPTION;
     default:
         return set_number(parse, def, value, field);

@@ -74,10 +74,10 @@ TEST(growing_buffers)
     CHECK_STR(buf_text(&buf) + 1000, "end-42-x");
     CHECK_INT(buf.length, 1008);
     buf_clear(&buf);
-    char expected[400];
+    char expected[257]; /* a power of two, as capacities are */
     memset(expected, 'p', sizeof(expected) - 1);
-    expected[399] = '\0';
-    for (int width = 0; width < 399; width++) { /* every place where the NUL may not fit */
+    expected[256] = '\0';
+    for (int width = 0; width < 256; width++) { /* every place where the NUL may not fit */
         buf_fini(&buf);
         buf_append(&buf, expected, (size_t)width);
         buf_printf(&buf, "%s", expected + width);

@@ -126,6 +126,11 @@ TEST(random_doubles_are_shortest)
             bits &= (UINT64_C(1) << 52) - 1; /* subnormal */
         double value;
         memcpy(&value, &bits, 8);
+        if (i % 16 == 3)
+            value =
+                (double)(bits >> 1); /* the middle to the neighbour is an integer, perhaps short */
+        if (i % 16 == 4)
+            value = (double)(bits % 100000) * pow(10, (double)(bits >> 40 & 15));
         if (i % 16 >= 8)
             value = (double)(int64_t)(bits >> (bits & 31)) / 100; /* prices */
         if (isnan(value) || isinf(value))

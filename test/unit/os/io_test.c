@@ -267,3 +267,43 @@ TEST(the_real_twin_follows_no_links_out_of_a_tree)
     CHECK_OK(io_stat(place.io, path_in(&place, "keep/f"), &stat, &err));
     place_close(&place, false);
 }
+
+TEST(a_full_device_says_so)
+{
+    struct io_file *file;
+    CHECK_OK(io_open(io_real(), "/dev/full", IO_WRITE, &file, &err));
+    CHECK_INT(io_pwrite(io_real(), file, "x", 1, 0, &err), ERR_DISK_FULL);
+    CHECK(strstr(err.text, "/dev/full") != NULL);
+    error_clear(&err);
+    io_close(io_real(), file);
+}
+
+TEST(no_memory_is_a_status_of_the_real_twin)
+{
+    bool failed = true;
+    for (uint64_t n = 1; failed; n++) {
+        struct place place;
+        struct io_file *lock;
+        struct buf out;
+        char names[256] = "";
+        CHECK(place_open(&place, false));
+        buf_init(&out, 1000);
+        mem_fail_after(n);
+        enum status status = io_publish(place.io, path_in(&place, "f"), "text", 4, &err);
+        if (status == OK)
+            status = io_list(place.io, place.directory, collect, names, &err);
+        if (status == OK)
+            status = io_read_file(place.io, path_in(&place, "f"), &out, &err);
+        if (status == OK)
+            status = io_lock(place.io, path_in(&place, "lock"), &lock, &err);
+        mem_fail_after(0);
+        failed = status != OK;
+        if (failed)
+            CHECK_INT(status, ERR_MEMORY);
+        else
+            io_close(place.io, lock);
+        error_clear(&err);
+        buf_fini(&out);
+        place_close(&place, false);
+    }
+}
