@@ -96,6 +96,15 @@ enum status sql_expression(struct str text, const struct sql_session *session,
 enum status sql_type(struct str text, struct arena *arena, const struct type **out,
                      struct error *err) STATUS_CHECKED;
 
+/* Variables: ${NAME} anywhere but in comments is replaced, within '...' and `...` with its quotes
+ * doubled. ${env:NAME} and ${file:PATH} (without its last line break) only with io, that is in files
+ * named on the command line. Unknown names are errors with their place and the nearest name. */
+struct sql_variable {
+    struct str name, value;
+};
+enum status sql_substitute(struct buf *out, struct str text, const struct sql_variable *variables,
+                           size_t variable_count, struct io *io, struct error *err) STATUS_CHECKED;
+
 /* "file:line:column: text", the source line, a caret line, and the hint. */
 void sql_format_error(struct buf *out, const char *file, struct str text,
                       const struct error *error);

@@ -1,0 +1,311 @@
+/* run.c - `leat run` and `leat explain`: statements of files and -e texts in order.
+ *
+ * INSERTs become jobs that run beside what follows, a SELECT prints its rows and is waited for, and
+ * the command ends when all jobs have ended. explain checks everything and runs nothing.
+ */
+#include "cli/cli.h"
+
+#define SCRIPT_ARENA_MAX ((size_t)1 << 30)
+
+const struct argument_def RUN_ARGUMENTS[] = {
+    {"-e", ARGUMENT_VALUE, "SQL", "run this text; may be given several times, in order with files"},
+    {"--data", ARGUMENT_VALUE, "DIR", "data directory (default ./leat-data)"},
+    {"--broker", ARGUMENT_OPTIONAL_VALUE, "HOST:PORT",
+     "also listen for Kafka clients (default 127.0.0.1:9092, or the next free port)"},
+    {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET"},
+    {"--var", ARGUMENT_VALUE, "NAME=VALUE", "replaces ${NAME} in the files"},
+    {"--result", ARGUMENT_VALUE, "FORM", "how a SELECT prints: table, changelog, json or csv"},
+    {NULL, ARGUMENT_FLAG, NULL, NULL},
+};
+const struct argument_def EXPLAIN_ARGUMENTS[] = {
+    {"-e", ARGUMENT_VALUE, "SQL", "explain this text"},
+    {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET"},
+    {"--var", ARGUMENT_VALUE, "NAME=VALUE", "replaces ${NAME} in the files"},
+    {NULL, ARGUMENT_FLAG, NULL, NULL},
+};
+
+#define SCRIPTS_MAX   1000
+#define VARIABLES_MAX 1000
+
+struct script {
+    const char *name; /* "pipeline.sql", "-e" */
+    const char *path; /* NULL: text is the argument's */
+    const char *text;
+};
+
+struct run {
+    struct process process;
+    struct engine *engine;
+    struct session *session;
+    bool explain;
+    enum result_form form;
+    uint32_t script_count, set_count, variable_count;
+    struct script scripts[SCRIPTS_MAX];
+    const char *sets[SCRIPTS_MAX];
+    struct sql_variable variables[VARIABLES_MAX];
+};
+
+static enum status split_pair(const char *text, const char *what, struct str *key,
+                              struct str *value, struct error *err)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals || equals == text)
+        return error_set(err, ERR_USAGE, "%s needs KEY=VALUE, not '%s'", what, text);
+    *key = (struct str){text, (size_t)(equals - text)};
+    *value = str_of(equals + 1);
+    return OK;
+}
+
+static enum status add_script(struct run *run, const char *name, const char *path,
+                              const char *text, struct error *err)
+{
+    if (run->script_count == SCRIPTS_MAX)
+        return error_set(err, ERR_LIMIT, "at most %d files and texts", SCRIPTS_MAX);
+    run->scripts[run->script_count++] = (struct script){name, path, text};
+    return OK;
+}
+
+static enum status take_option(struct run *run, const char *name, const char *value,
+                               struct error *err)
+{
+    if (strcmp(name, "-e") == 0)
+        return add_script(run, "-e", NULL, value, err);
+    if (strcmp(name, "--data") == 0) {
+        run->process.data_directory = value;
+    } else if (strcmp(name, "--broker") == 0) {
+        run->process.listen = true;
+        run->process.address_given = value != NULL;
+        return socket_address_parse(&run->process.address, value ? value : "127.0.0.1:9092", 9092,
+                                    err);
+    } else if (strcmp(name, "--set") == 0) {
+        if (run->set_count == SCRIPTS_MAX)
+            return error_set(err, ERR_LIMIT, "at most %d settings", SCRIPTS_MAX);
+        run->sets[run->set_count++] = value;
+    } else if (strcmp(name, "--var") == 0) {
+        if (run->variable_count == VARIABLES_MAX)
+            return error_set(err, ERR_LIMIT, "at most %d variables", VARIABLES_MAX);
+        struct sql_variable *variable = &run->variables[run->variable_count++];
+        return split_pair(value, "--var", &variable->name, &variable->value, err);
+    } else if (!result_form_parse(value, &run->form)) {
+        return error_set(err, ERR_USAGE, "--result is table, changelog, json or csv, not '%s'",
+                         value);
+    }
+    return OK;
+}
+
+static enum status take_arguments(struct run *run, struct arguments *arguments, struct error *err)
+{
+    struct argument argument;
+    enum status status;
+    while ((status = arguments_next(arguments, &argument, err)) == OK) {
+        if (!argument.def)
+            TRY(add_script(run, argument.value, argument.value, NULL, err));
+        else
+            TRY(take_option(run, argument.def->name, argument.value, err));
+    }
+    if (status != ERR_END)
+        return status;
+    if (run->script_count)
+        return OK;
+    if (run->explain)
+        return error_set(err, ERR_USAGE, "explain needs a file or -e");
+    return error_set(err, ERR_UNSUPPORTED, "running as a server (no file) is not built: give a "
+                                           "file or -e, or use 'leat broker'");
+}
+
+static enum status apply_sets(struct run *run, struct error *err)
+{
+    for (uint32_t i = 0; i < run->set_count; i++) {
+        struct str key, value;
+        TRY(split_pair(run->sets[i], "--set", &key, &value, err));
+        enum status status = process_set(&run->process, key, value, err);
+        if (status != ERR_NAME) {
+            TRY(status);
+            continue;
+        }
+        if (run->session)
+            TRY(session_set(run->session, key, value, err));
+    }
+    return OK;
+}
+
+static enum status run_query(struct run *run, struct statement *statement, struct arena *arena,
+                             struct error *err)
+{
+    struct query_wait *wait;
+    struct query_callbacks callbacks;
+    struct engine_result result;
+    enum status status = query_wait_new(&wait, run->form,
+                                        session_sql(run->session)->function_session->zone, err);
+    if (status != OK) {
+        sql_statement_fini(statement);
+        arena_fini(arena);
+        return status;
+    }
+    query_wait_callbacks(wait, &callbacks);
+    status = engine_execute(run->session, statement, arena, &callbacks, &result, err);
+    if (status == OK) {
+        status = query_wait_run(wait, result.job, err);
+        engine_job_release(result.job);
+        engine_result_fini(&result);
+    }
+    query_wait_free(wait);
+    return status;
+}
+
+static enum status run_statement(struct run *run, struct statement *statement,
+                                 struct arena *arena, struct error *err)
+{
+    struct engine_result result;
+    if (run->explain &&
+        (statement->kind == STATEMENT_INSERT || statement->kind == STATEMENT_SELECT))
+        statement->kind = STATEMENT_EXPLAIN;
+    if (statement->kind == STATEMENT_SELECT)
+        return run_query(run, statement, arena, err);
+    TRY(engine_execute(run->session, statement, arena, NULL, &result, err));
+    enum status status = OK;
+    if (result.kind == RESULT_TEXT || result.kind == RESULT_TABLE)
+        status = result_print(&result, run->form, err);
+    engine_result_fini(&result);
+    return status;
+}
+
+/* *syntax: the error is one of the text (exit 2), not of a job. */
+static enum status run_text(struct run *run, const char *name, struct str text, bool *is_job,
+                            struct error *err)
+{
+    struct sql_script *script;
+    enum status status = OK;
+    TRY(sql_script_open(&script, name, text, err));
+    while (status == OK && !interrupts_seen()) {
+        struct arena arena;
+        struct statement statement = {0};
+        arena_init(&arena, NULL, SCRIPT_ARENA_MAX);
+        status = sql_next(script, session_sql(run->session), &arena, &statement, err);
+        if (status != OK) {
+            arena_fini(&arena);
+            break;
+        }
+        bool is_query = statement.kind == STATEMENT_SELECT && !run->explain;
+        status = run_statement(run, &statement, &arena, err);
+        *is_job = is_query && status != OK && err->pos.line == 0;
+    }
+    sql_script_close(script);
+    return status == ERR_END ? OK : status;
+}
+
+static enum status load(struct run *run, const struct script *script, struct buf *out,
+                        struct error *err)
+{
+    struct buf raw;
+    enum status status = OK;
+    buf_init(&raw, SQL_TEXT_MAX);
+    if (script->path)
+        status = io_read_file(run->process.context.io, script->path, &raw, err);
+    else
+        buf_append_text(&raw, script->text);
+    if (status == OK)
+        status = buf_check(&raw, script->name, err);
+    if (status == OK)
+        status = sql_substitute(out, (struct str){(const char *)raw.data, raw.length},
+                                run->variables, run->variable_count,
+                                script->path ? run->process.context.io : NULL, err);
+    buf_fini(&raw);
+    return status;
+}
+
+static int run_script(struct run *run, const struct script *script)
+{
+    struct error err = {0};
+    struct buf text, message;
+    bool is_job = false;
+    int code = EXIT_FINE;
+    buf_init(&text, 2 * (size_t)SQL_TEXT_MAX);
+    buf_init(&message, 1u << 20);
+    enum status status = load(run, script, &text, &err);
+    if (status == OK)
+        status = run_text(run, script->name,
+                          (struct str){(const char *)text.data, text.length}, &is_job, &err);
+    if (status != OK) {
+        code = is_job ? EXIT_JOB_FAILED : EXIT_BAD_USAGE;
+        sql_format_error(&message, script->name,
+                         (struct str){(const char *)text.data, text.length}, &err);
+        fprintf(stderr, "%s%s", buf_text(&message),
+                message.length && message.data[message.length - 1] == '\n' ? "" : "\n");
+    }
+    buf_fini(&text);
+    buf_fini(&message);
+    return code;
+}
+
+static enum status start(struct run *run, struct error *err)
+{
+    TRY(apply_sets(run, err)); /* the process' own */
+    run->process.context.data_directory = run->process.data_directory;
+    if (run->process.listen) {
+        TRY(process_open_broker(&run->process, err));
+        fprintf(stderr, "Kafka clients: %s\n", run->process.context.embedded_address);
+    }
+    const struct engine_config config = {
+        .registry = &CLI_REGISTRY,
+        .context = &run->process.context,
+        .owner = &run->process.memory,
+        .worker_threads = run->process.worker_threads,
+    };
+    TRY(engine_new(&run->engine, &config, err));
+    TRY(session_open(&run->session, run->engine, err));
+    return apply_sets(run, err);
+}
+
+static int finish(struct run *run, int code)
+{
+    struct error err = {0};
+    interrupts_watch(NULL);
+    session_close(run->session);
+    engine_free(run->engine);
+    if (process_fini(&run->process, &err) != OK) {
+        fprintf(stderr, "leat: %s\n", err.text);
+        code = EXIT_JOB_FAILED;
+    }
+    return code;
+}
+
+static int run_all(struct run *run, struct arguments *arguments)
+{
+    struct error err = {0};
+    int code = EXIT_FINE;
+    if (interrupts_start(&err) != OK || process_init(&run->process, &err) != OK ||
+        take_arguments(run, arguments, &err) != OK || start(run, &err) != OK)
+        return finish(run, fail_usage(&err));
+    interrupts_watch(run->engine);
+    for (uint32_t i = 0; i < run->script_count && code == EXIT_FINE && !interrupts_seen(); i++)
+        code = run_script(run, &run->scripts[i]);
+    if (code == EXIT_FINE)
+        code = jobs_wait(run->engine);
+    return finish(run, code);
+}
+
+static int command(int argc, char **argv, bool explain)
+{
+    struct arguments arguments = {
+        .count = argc, .words = argv, .defs = explain ? EXPLAIN_ARGUMENTS : RUN_ARGUMENTS};
+    struct run *run = mem_calloc(1, sizeof(*run));
+    if (!run) {
+        fprintf(stderr, "leat: no memory\n");
+        return EXIT_JOB_FAILED;
+    }
+    run->explain = explain;
+    int code = run_all(run, &arguments);
+    mem_free(run);
+    return code;
+}
+
+int command_run(int argc, char **argv)
+{
+    return command(argc, argv, false);
+}
+
+int command_explain(int argc, char **argv)
+{
+    return command(argc, argv, true);
+}

@@ -1,0 +1,262 @@
+/* wait.c - waiting for queries and jobs: rows to the terminal, signals, "why no output".
+ *
+ * Rows come on a worker thread, which must not block: batches are queued here and printed by the main
+ * thread; a full queue stops the query until it has been printed. The first SIGINT or SIGTERM stops
+ * the jobs, the second ends the process at once.
+ */
+#include "cli/cli.h"
+
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "base/must.h"
+#include "os/signals.h"
+#include "os/thread.h"
+
+#define QUEUE_BATCHES_MAX 64
+#define WHY_FIRST_US      INT64_C(2000000)
+#define WHY_AGAIN_US      INT64_C(10000000)
+
+static struct {
+    struct mutex mutex;
+    struct engine *engine;
+    atomic_bool seen;
+} interrupts;
+
+static void stop_job(void *context, struct engine_job *job)
+{
+    engine_job_stop(job);
+}
+
+static void interrupted(void *context, uint32_t count)
+{
+    if (count > 1) {
+        static const char text[] = "leat: interrupted again, ending at once\n";
+        if (write(2, text, sizeof(text) - 1) < 0)
+            _exit(EXIT_JOB_FAILED);
+        _exit(EXIT_JOB_FAILED);
+    }
+    atomic_store(&interrupts.seen, true);
+    mutex_lock(&interrupts.mutex);
+    if (interrupts.engine)
+        engine_jobs(interrupts.engine, stop_job, NULL);
+    else
+        _exit(EXIT_FINE);
+    mutex_unlock(&interrupts.mutex);
+}
+
+enum status interrupts_start(struct error *err)
+{
+    mutex_init(&interrupts.mutex);
+    return signals_start(interrupted, NULL, err);
+}
+
+bool interrupts_seen(void)
+{
+    return atomic_load(&interrupts.seen);
+}
+
+void interrupts_watch(struct engine *engine)
+{
+    mutex_lock(&interrupts.mutex);
+    interrupts.engine = engine;
+    mutex_unlock(&interrupts.mutex);
+}
+
+/* ---- one query */
+
+struct query_wait {
+    enum result_form form;
+    const struct zone *zone;
+    struct printer *printer;
+    struct mutex mutex;
+    struct condition changed;
+    struct batch *queue[QUEUE_BATCHES_MAX];
+    uint32_t first, count;
+    bool stalled; /* the query was told to wait */
+    bool ended;
+    enum job_state state;
+    struct error error; /* of the job, or of printing */
+    enum status printing;
+};
+
+enum status query_wait_new(struct query_wait **out, enum result_form form, const struct zone *zone,
+                           struct error *err)
+{
+    struct query_wait *wait = mem_calloc(1, sizeof(*wait));
+    if (!wait)
+        return error_memory(err, "a query", sizeof(*wait));
+    wait->form = form;
+    wait->zone = zone;
+    mutex_init(&wait->mutex);
+    condition_init(&wait->changed);
+    *out = wait;
+    return OK;
+}
+
+void query_wait_free(struct query_wait *wait)
+{
+    while (wait->count) {
+        batch_unref(wait->queue[wait->first]);
+        wait->first = (wait->first + 1) % QUEUE_BATCHES_MAX;
+        wait->count--;
+    }
+    printer_free(wait->printer);
+    mutex_fini(&wait->mutex);
+    condition_fini(&wait->changed);
+    mem_free(wait);
+}
+
+static void on_columns(void *context, const struct plan_node *collect, bool bounded)
+{
+    struct query_wait *wait = context;
+    wait->printing =
+        printer_new(&wait->printer, wait->form, collect, bounded, wait->zone, &wait->error);
+}
+
+static enum push_result on_rows(void *context, struct batch *batch, struct error *err)
+{
+    struct query_wait *wait = context;
+    mutex_lock(&wait->mutex);
+    must(wait->count < QUEUE_BATCHES_MAX);
+    wait->queue[(wait->first + wait->count++) % QUEUE_BATCHES_MAX] = batch_ref(batch);
+    wait->stalled = wait->count == QUEUE_BATCHES_MAX;
+    bool full = wait->stalled;
+    condition_signal(&wait->changed);
+    mutex_unlock(&wait->mutex);
+    return full ? PUSH_FULL : PUSH_DONE;
+}
+
+static void on_ended(void *context, enum job_state state, const struct error *error)
+{
+    struct query_wait *wait = context;
+    mutex_lock(&wait->mutex);
+    wait->ended = true;
+    wait->state = state;
+    if (error && wait->printing == OK)
+        wait->error = *error;
+    condition_signal(&wait->changed);
+    mutex_unlock(&wait->mutex);
+}
+
+void query_wait_callbacks(struct query_wait *wait, struct query_callbacks *out)
+{
+    *out = (struct query_callbacks){
+        .columns = on_columns,
+        .rows = on_rows,
+        .ended = on_ended,
+        .context = wait,
+        .changes = wait->form == RESULT_FORM_CHANGELOG,
+    };
+}
+
+static void say_why(struct engine_job *job)
+{
+    struct buf text;
+    buf_init(&text, 64 << 10);
+    engine_job_why(job, &text);
+    if (text.length)
+        fprintf(stderr, "%s: %s\n", engine_job_name(job), buf_text(&text));
+    buf_fini(&text);
+}
+
+static void print_one(struct query_wait *wait, struct engine_job *job, struct batch *batch)
+{
+    if (wait->printing == OK) {
+        wait->printing = printer_rows(wait->printer, batch, &wait->error);
+        if (wait->printing != OK)
+            engine_job_cancel(job);
+    }
+    batch_unref(batch);
+}
+
+enum status query_wait_run(struct query_wait *wait, struct engine_job *job, struct error *err)
+{
+    bool any_rows = false, told = false;
+    mutex_lock(&wait->mutex);
+    while (!wait->ended || wait->count) {
+        if (wait->count) {
+            struct batch *batch = wait->queue[wait->first];
+            wait->first = (wait->first + 1) % QUEUE_BATCHES_MAX;
+            wait->count--;
+            bool resume = wait->stalled && wait->count == 0;
+            if (resume)
+                wait->stalled = false;
+            mutex_unlock(&wait->mutex);
+            any_rows = true;
+            print_one(wait, job, batch);
+            if (resume)
+                engine_job_resume(job);
+            mutex_lock(&wait->mutex);
+            continue;
+        }
+        int64_t patience_us = any_rows || told ? -1 : WHY_FIRST_US;
+        if (!condition_wait_for(&wait->changed, &wait->mutex, patience_us)) {
+            mutex_unlock(&wait->mutex);
+            say_why(job);
+            told = true;
+            mutex_lock(&wait->mutex);
+        }
+    }
+    mutex_unlock(&wait->mutex);
+    engine_job_wait(job, -1);
+    if (wait->printing == OK && wait->state != JOB_FAILED)
+        wait->printing = printer_end(wait->printer, &wait->error);
+    if (wait->printing != OK || wait->state == JOB_FAILED) {
+        *err = wait->error;
+        return wait->printing != OK ? wait->printing : wait->error.code;
+    }
+    return OK;
+}
+
+/* ---- all jobs */
+
+struct jobs_left {
+    struct engine_job *job;
+};
+
+static void first_job(void *context, struct engine_job *job)
+{
+    struct jobs_left *left = context;
+    if (!left->job)
+        left->job = job;
+}
+
+static int report(struct engine_job *job)
+{
+    struct job_status status;
+    engine_job_status(job, &status);
+    if (status.state == JOB_FAILED) {
+        fprintf(stderr, "leat: job '%s' failed: %s\n", engine_job_name(job), status.error.text);
+        if (status.error.hint[0])
+            fprintf(stderr, "      %s\n", status.error.hint);
+        return EXIT_JOB_FAILED;
+    }
+    fprintf(stderr, "job '%s' %s: %llu rows read, %llu written\n", engine_job_name(job),
+            job_state_name(status.state), (unsigned long long)status.rows_read,
+            (unsigned long long)status.rows_written);
+    return EXIT_FINE;
+}
+
+int jobs_wait(struct engine *engine)
+{
+    int code = EXIT_FINE;
+    for (;;) {
+        struct jobs_left left = {NULL};
+        engine_jobs(engine, first_job, &left);
+        if (!left.job)
+            return code;
+        int64_t patience_us = WHY_FIRST_US;
+        while (!engine_job_wait(left.job, patience_us)) {
+            struct job_status status;
+            engine_job_status(left.job, &status);
+            if (status.rows_written == 0 && patience_us != -1)
+                say_why(left.job);
+            patience_us = patience_us == WHY_FIRST_US && status.rows_written == 0 ? WHY_AGAIN_US
+                                                                                  : -1;
+        }
+        if (report(left.job) != EXIT_FINE)
+            code = EXIT_JOB_FAILED;
+        engine_job_release(left.job);
+    }
+}

@@ -1,0 +1,15 @@
+/* signals.h - SIGINT and SIGTERM as a call on a thread of their own.
+ *
+ * signals_start() must be the first thing a process does: it blocks both signals in the calling thread, and
+ * threads made later inherit that; SIGPIPE is ignored. The thread lives until the process ends.
+ */
+#ifndef LEAT_OS_SIGNALS_H
+#define LEAT_OS_SIGNALS_H
+
+#include "base/error.h"
+
+/* received(context, count) is called with 1, 2, ... for each signal. */
+enum status signals_start(void (*received)(void *context, uint32_t count), void *context,
+                          struct error *err) STATUS_CHECKED;
+
+#endif
