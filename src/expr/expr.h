@@ -18,11 +18,11 @@
 #include "function/function.h"
 
 enum expr_kind {
-    EXPR_COLUMN,   /* column of the input */
+    EXPR_COLUMN, /* column of the input */
     EXPR_LITERAL,
-    EXPR_CALL,     /* function of the table, args coerced */
-    EXPR_CAST,     /* args[0]; try_cast: NULL instead of an error; implicit: inserted by the binder */
-    EXPR_AND,      /* n-ary, three-valued */
+    EXPR_CALL, /* function of the table, args coerced */
+    EXPR_CAST, /* args[0]; try_cast: NULL instead of an error; implicit: inserted by the binder */
+    EXPR_AND,  /* n-ary, three-valued */
     EXPR_OR,
     EXPR_NOT,
     EXPR_IS_NULL,  /* negated: IS NOT NULL */
@@ -103,7 +103,8 @@ enum status expr_constant(struct arena *arena, const struct expr *expr,
                           const struct function_session *session, struct datum *out,
                           struct error *err) STATUS_CHECKED;
 
-/* CAST: whether Flink allows it explicitly / implicitly (the coercion matrix, flink-semantics 5f). */
+/* CAST: whether Flink allows it explicitly / implicitly (the coercion matrix, flink-semantics 5f).
+ */
 bool cast_allowed(const struct type *from, const struct type *to);
 bool cast_implicit(const struct type *from, const struct type *to);
 bool cast_can_fail(const struct type *from, const struct type *to);

@@ -73,7 +73,7 @@ struct function_call {
     const uint16_t *selection; /* NULL: rows 0..count */
     uint32_t count;
     struct vec *out; /* FLAT; a text result uses vec_string_room */
-    struct row_errors *errors;
+    struct row_errors *errors; /* NULL: errors are dropped (row_errors_add takes it) */
     struct eval_context *context;
     struct source_pos pos;
     enum status status; /* set to ERR_MEMORY or ERR_BUDGET when there is no room */

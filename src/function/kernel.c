@@ -18,11 +18,13 @@ void call_fail(struct function_call *call, uint32_t row, enum status code, const
 {
     char text[sizeof(((struct row_error *)0)->text)];
     va_list args;
+    call_set_null(call, row);
+    if (!call->errors)
+        return;
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     row_errors_add(call->errors, row, code, call->pos, "%s", text);
-    call_set_null(call, row);
 }
 
 bool call_set_text(struct function_call *call, uint32_t row, const char *data, size_t length)
