@@ -218,11 +218,17 @@ static enum status load_verified(struct recovery *recovery, struct segment *segm
     return status;
 }
 
-static bool is_trusted(const struct recovery *recovery, size_t i)
+/* Where segment i ends if it may be trusted, else -1. The last one may be when it lies below the
+ * recovery point: it was sealed, and its successor had nothing in it. */
+static int64_t trusted_end(const struct recovery *recovery, size_t i)
 {
-    if (i + 1 >= recovery->bases.count)
-        return false;
-    return recovery->clean || recovery->bases.offsets[i + 1] <= recovery->recovery_point;
+    const struct bases *bases = &recovery->bases;
+    bool last = i + 1 == bases->count;
+    int64_t end = last ? recovery->recovery_point : bases->offsets[i + 1];
+
+    if (end <= bases->offsets[i])
+        return -1;
+    return end <= recovery->recovery_point || (recovery->clean && !last) ? end : -1;
 }
 
 /* Load segment i; *out_stop: what follows is to be removed. */
@@ -230,20 +236,21 @@ static enum status load_segment(struct recovery *recovery, size_t i, bool *out_s
                                 struct error *err)
 {
     struct log_partition *partition = recovery->partition;
-    bool last = i + 1 == recovery->bases.count, trusted = is_trusted(recovery, i);
+    bool last = i + 1 == recovery->bases.count;
+    int64_t end_if_trusted = trusted_end(recovery, i);
     struct segment *segment = NULL;
     enum status status;
 
     *out_stop = false;
     TRY(segment_new(&segment, partition->log->io, partition->directory, recovery->bases.offsets[i],
                     err));
-    if (trusted)
-        status = load_trusted(recovery, segment, recovery->bases.offsets[i + 1], err);
+    if (end_if_trusted >= 0)
+        status = load_trusted(recovery, segment, end_if_trusted, err);
     else if (recovery->clean && last)
         status = load_clean_tail(recovery, segment, err);
     else
         status = load_verified(recovery, segment, out_stop, err);
-    if (status == OK && !trusted && !last)
+    if (status == OK && end_if_trusted < 0 && !last)
         segment_seal(segment);
     segment->synced_bytes = segment->visible_bytes = segment->size_bytes;
     if (status == OK && segment->size_bytes == 0) {

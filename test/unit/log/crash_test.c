@@ -325,8 +325,9 @@ TEST(nothing_durable_is_lost_at_any_step)
     printf("# %d crashes\n", (int)steps);
 }
 
-/* Every single failing call of a kind, without a crash: an error, never a wrong record. */
-static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value, bool *out_done)
+/* Every single failing call of a kind, without a crash: an error, never a wrong record. A fault is
+ * "armed" before the workload; *out_reached: there were that many calls. */
+static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value, bool *out_reached)
 {
     struct error err = {0};
     struct io *io = simio_new(countdown);
@@ -334,16 +335,24 @@ static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value
     bool good = false;
 
     model = (struct model){0};
-    simio_fail(io, kind, countdown, errno_value);
+    uint64_t allocations = mem_alloc_count();
+    if (kind == SIMIO_FAULT_COUNT)
+        mem_fail_after(countdown);
+    else
+        simio_fail(io, kind, countdown, errno_value);
     enum status status = open_log(&log, io, LOG_POWER, &err);
     if (status == OK)
         status = work(io, &log, &err);
-    simio_fail(io, kind, 0, 0);
-    *out_done = status == OK;
+    if (kind == SIMIO_FAULT_COUNT)
+        mem_fail_after(0);
+    else
+        simio_fail(io, kind, 0, 0);
+    *out_reached =
+        kind == SIMIO_FAULT_COUNT ? mem_alloc_count() - allocations >= countdown : status != OK;
     if (log)
         observe(log);
     if (log && log_close(log, &err) != OK)
-        *out_done = false;
+        *out_reached = true;
     log = NULL;
     error_clear(&err);
     simio_crash(io);
@@ -367,14 +376,25 @@ TEST(each_failing_call_is_survived)
     int runs = 0;
 
     for (size_t i = 0; i < COUNT_OF(faults); i++) {
-        int good_in_a_row = 0;
-        for (uint64_t countdown = 1; good_in_a_row < 30; countdown++) {
-            bool done;
-            if (!run_fault(faults[i].kind, countdown, faults[i].errno_value, &done))
+        int without_effect = 0; /* some failures are made good: go on a while */
+        for (uint64_t countdown = 1; without_effect < 30; countdown++) {
+            bool reached;
+            if (!run_fault(faults[i].kind, countdown, faults[i].errno_value, &reached))
                 CHECK_FAIL("fault %d, call %d", (int)faults[i].kind, (int)countdown);
-            good_in_a_row = done ? good_in_a_row + 1 : 0;
+            without_effect = reached ? 0 : without_effect + 1;
             runs++;
         }
     }
     printf("# %d faults\n", runs);
+}
+
+TEST(each_failing_allocation_is_survived)
+{
+    bool reached = true;
+    int runs = 0;
+
+    for (uint64_t countdown = 1; reached; countdown += 1 + countdown / 200, runs++)
+        if (!run_fault(SIMIO_FAULT_COUNT, countdown, 0, &reached))
+            CHECK_FAIL("allocation %d", (int)countdown);
+    printf("# %d allocations\n", runs);
 }

@@ -11,9 +11,10 @@
 #define LOG_DIR "/data/log"
 
 /* One batch of count records; record i has the value "PREFIX-i" (or is value_bytes long) and the
- * timestamp first_ms + i. */
-static inline void build_batch(struct buf *out, const char *prefix, int count, int64_t first_ms,
-                               size_t value_bytes, enum compression compression)
+ * timestamp first_ms + i. Only memory can fail it. */
+static inline enum status build_batch(struct buf *out, const char *prefix, int count,
+                                      int64_t first_ms, size_t value_bytes,
+                                      enum compression compression)
 {
     struct record_builder builder;
     struct buf scratch;
@@ -30,9 +31,9 @@ static inline void build_batch(struct buf *out, const char *prefix, int count, i
         }
         record_builder_add(&builder, first_ms + i, NULL, -1, value, length, NULL, 0);
     }
-    if (record_builder_finish(&builder, &err) != OK)
-        abort();
+    enum status status = record_builder_finish(&builder, &err);
     buf_fini(&scratch);
+    return status;
 }
 
 static inline enum status append_records(struct log_partition *partition, const char *prefix,
@@ -41,9 +42,11 @@ static inline enum status append_records(struct log_partition *partition, const 
 {
     struct buf bytes;
     buf_init(&bytes, 1 << 26);
-    build_batch(&bytes, prefix, count, first_ms, value_bytes, COMPRESSION_NONE);
+    enum status status =
+        build_batch(&bytes, prefix, count, first_ms, value_bytes, COMPRESSION_NONE);
     struct log_append append = {.batches = bytes.data, .size_bytes = bytes.length};
-    enum status status = log_append(partition, &append, err);
+    if (status == OK)
+        status = log_append(partition, &append, err);
     buf_fini(&bytes);
     return status;
 }

@@ -127,8 +127,8 @@ TEST(offsets_epochs_and_append_times_are_stamped)
     struct log_partition *partition = start(&io, &log, LOG_POWER, pairs);
 
     buf_init(&bytes, 1 << 20);
-    build_batch(&bytes, "a", 3, 1000, 0, COMPRESSION_LZ4);
-    build_batch(&bytes, "b", 4, 1000, 0, COMPRESSION_NONE);
+    CHECK_OK(build_batch(&bytes, "a", 3, 1000, 0, COMPRESSION_LZ4));
+    CHECK_OK(build_batch(&bytes, "b", 4, 1000, 0, COMPRESSION_NONE));
     simio_advance_us(io, 5000000);
     struct log_append append = {.batches = bytes.data, .size_bytes = bytes.length};
     CHECK_OK(log_append(partition, &append, &err));
@@ -160,7 +160,7 @@ TEST(bad_appends_change_nothing)
     struct log_append append;
 
     buf_init(&bytes, 1 << 20);
-    build_batch(&bytes, "a", 1, 1000, 0, COMPRESSION_NONE);
+    CHECK_OK(build_batch(&bytes, "a", 1, 1000, 0, COMPRESSION_NONE));
     append = (struct log_append){.batches = bytes.data, .size_bytes = bytes.length - 1};
     CHECK_INT(log_append(partition, &append, &err), ERR_DATA);
     bytes.data[16] = 1;
@@ -308,8 +308,8 @@ TEST(reads_from_any_offset_in_any_size)
         char prefix[16];
         snprintf(prefix, sizeof(prefix), "b%d", i);
         buf_clear(&bytes);
-        build_batch(&bytes, prefix, 1 + i % 7, 1000 + i, i % 11 == 0 ? 3000 : 0,
-                    i % 3 ? COMPRESSION_NONE : COMPRESSION_ZSTD);
+        CHECK_OK(build_batch(&bytes, prefix, 1 + i % 7, 1000 + i, i % 11 == 0 ? 3000 : 0,
+                             i % 3 ? COMPRESSION_NONE : COMPRESSION_ZSTD));
         struct log_append append = {.batches = bytes.data, .size_bytes = bytes.length};
         CHECK_OK(log_append(partition, &append, &err));
         total += 1 + i % 7;
