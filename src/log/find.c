@@ -118,7 +118,7 @@ static enum status search_batch(struct search *search, struct segment *segment, 
         status = record_cursor_read(&cursor, records, COUNT_OF(records), &count, err);
         for (uint32_t i = 0; i < count && !*out_over; i++) {
             int64_t offset = batch.base_offset + records[i].offset_delta;
-            if (offset >= search->log_start)
+            if (offset >= search->log_start && offset < search->high_watermark)
                 *out_over = !fn(search, offset,
                                 record_timestamp_ms(&batch, records[i].timestamp_delta), wanted_ms);
         }

@@ -304,11 +304,13 @@ static enum status walk_headers(struct log_reader *reader, const struct log_read
     while (walk->used_bytes - walk->end >= RECORD_BATCH_HEADER_BYTES) {
         const uint8_t *bytes = walk->block->data + walk->end;
         if (record_batch_header(&batch, bytes, walk->used_bytes - walk->end, &local) != OK ||
-            batch.base_offset < walk->next_offset)
+            batch.base_offset < walk->next_offset ||
+            (batch.base_offset < limit && /* the high watermark is a border of batches */
+             record_batch_last_offset(&batch) >= read->high_watermark))
             return error_set(err, ERR_CORRUPT,
                              "%s.log is damaged at byte %" PRIu64 " (offset %" PRId64 "): %s",
                              reader->segment->path, reader->position + walk->end, walk->next_offset,
-                             local.code ? local.text : "the offsets do not rise");
+                             local.code ? local.text : "its offsets cannot be");
         if (batch.base_offset >= limit) {
             walk->limited = true;
             return OK;
