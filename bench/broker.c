@@ -75,7 +75,8 @@ static pid_t start_broker(const char *program, const char *directory, char *out_
 static long errors;
 static void delivered(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
 {
-    errors += message->err != 0;
+    if (message->err && errors++ == 0)
+        fprintf(stderr, "not delivered: %s\n", rd_kafka_err2str(message->err));
 }
 
 static void produce(const char *server, pid_t pid, const char *topic_name, const char *acks,

@@ -312,14 +312,17 @@ static void frames_take(struct session *session, uint8_t *bytes, size_t length)
         in_release(session);
         return;
     }
-    if (used && bytes == session->in) {
-        memmove(bytes, bytes + used, length - used);
-        session->in_length = length - used;
-        used = 0;
-    }
     if (used || !session->in)
         request_began(session);
-    if (!in_keep(session, bytes + used, length - used))
+    length -= used;
+    if (bytes == session->in) {
+        if (used)
+            memmove(bytes, bytes + used, length);
+        session->in_length = length;
+    } else {
+        bytes += used;
+    }
+    if (!in_keep(session, bytes, length))
         session_fail(session, "no memory for its request");
 }
 
