@@ -5,9 +5,11 @@
  * of these the nearest, with at least two digits. The powers of ten it needs (617 of 128 bits) are
  * computed at first use, exactly, by repeated multiplication and division of a long integer.
  *
- * From text: numbers of at most 19 digits with a small exponent are one exact multiplication or
- * division (Clinger's fast path); the rest goes to strtod() as digits and exponent without a point,
- * which makes it independent of the locale.
+ * From text: numbers with few digits and a small exponent are one exact multiplication or division
+ * (Clinger's fast path); others of at most 19 digits are multiplied with the same powers of ten,
+ * the error of which is known: where it cannot change the rounding, the result is exact. The rest
+ * (long texts, ties, the borders of the range) goes to strtod() as digits and exponent without a
+ * point, which makes it independent of the locale.
  */
 #include "base/str.h"
 
@@ -117,6 +119,10 @@ static struct decimal_digits shortest(uint64_t c, int q, bool low_closer)
 /* Java's notation: plain from 10^-3 to below 10^7, otherwise with an exponent. */
 static size_t format_digits(char *dest, struct decimal_digits decimal)
 {
+    if (decimal.digits % 100000000 == 0) { /* most of the zeros of a price at once */
+        decimal.digits /= 100000000;
+        decimal.exponent += 8;
+    }
     while (decimal.digits % 10 == 0) {
         decimal.digits /= 10;
         decimal.exponent++;
@@ -311,6 +317,62 @@ static const char *number_text(struct number *number)
     return number->text;
 }
 
+/* digits * 10^exponent = *mantissa * 2^*binary_exponent, the mantissa having mantissa_bits bits,
+ * rounded to nearest. False: outside the table, or too near to a tie to tell.
+ *
+ * The table's power is too large by less than 1 in its last place, so the product's upper 128 bits
+ * are wrong by at most 1: only a remainder within 1 of one half is in doubt. */
+static bool multiply(const struct number *number, int mantissa_bits, uint64_t *mantissa,
+                     int *binary_exponent)
+{
+    if (!number->exact || number->exponent < POW10_MIN || number->exponent > POW10_MAX)
+        return false;
+    pthread_once(&pow10_once, pow10_fill);
+    int exponent = (int)number->exponent, zeros = __builtin_clzll(number->digits);
+    struct pow10 g = pow10_table[exponent - POW10_MIN];
+    uint64_t digits = number->digits << zeros;
+    unsigned __int128 low = (unsigned __int128)g.low * digits;
+    unsigned __int128 product = (unsigned __int128)g.high * digits + (uint64_t)(low >> 64);
+    int shift = 128 - mantissa_bits - !(product >> 127);
+    unsigned __int128 half = (unsigned __int128)1 << (shift - 1);
+    unsigned __int128 rest = product & (2 * half - 1);
+    if (rest + 1 >= half && rest <= half + 1)
+        return false;
+    *mantissa = (uint64_t)(product >> shift) + (rest > half);
+    *binary_exponent = shift + 64 - zeros + ((exponent * 1741647) >> 19) - 127;
+    if (*mantissa >> mantissa_bits) { /* rounded up to the next power of two */
+        *mantissa >>= 1;
+        ++*binary_exponent;
+    }
+    return true;
+}
+
+static double number_to_f64(struct number *number)
+{
+    uint64_t mantissa, bits;
+    int exponent;
+    double value;
+    if (!multiply(number, 53, &mantissa, &exponent) || exponent + 1075 < 1 ||
+        exponent + 1075 > 2046)
+        return strtod(number_text(number), NULL);
+    bits = (uint64_t)(exponent + 1075) << 52 | (mantissa & ((UINT64_C(1) << 52) - 1));
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static float number_to_f32(struct number *number)
+{
+    uint64_t mantissa;
+    uint32_t bits;
+    int exponent;
+    float value;
+    if (!multiply(number, 24, &mantissa, &exponent) || exponent + 150 < 1 || exponent + 150 > 254)
+        return strtof(number_text(number), NULL);
+    bits = (uint32_t)(exponent + 150) << 23 | ((uint32_t)mantissa & ((UINT32_C(1) << 23) - 1));
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
 bool str_to_f64(struct str text, double *out)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -327,7 +389,7 @@ bool str_to_f64(struct str text, double *out)
         value = number.exponent < 0 ? (double)number.digits / powers[-number.exponent]
                                     : (double)number.digits * powers[number.exponent];
     else
-        value = strtod(number_text(&number), NULL);
+        value = number_to_f64(&number);
     *out = text.data[0] == '-' ? -value : value;
     return true;
 }
@@ -352,7 +414,7 @@ bool str_to_f32(struct str text, float *out)
         value = number.exponent < 0 ? (float)number.digits / powers[-number.exponent]
                                     : (float)number.digits * powers[number.exponent];
     else
-        value = strtof(number_text(&number), NULL);
+        value = number_to_f32(&number);
     *out = text.data[0] == '-' ? -value : value;
     return true;
 }

@@ -216,6 +216,35 @@ TEST(parsing_agrees_with_strtod)
     }
 }
 
+TEST(printed_numbers_come_back)
+{
+    for (int i = 0; i < 60000; i++) {
+        char number[64];
+        uint64_t bits = next_random();
+        double value, got;
+        float value32, got32;
+        memcpy(&value, &bits, 8);
+        memcpy(&value32, &bits, 4);
+        snprintf(number, sizeof(number), "%.*g", 14 + (int)(bits >> 8 & 7), value);
+        double want = strtod(number, NULL);
+        if (!isnan(value) && (!str_to_f64(str_of(number), &got) || memcmp(&got, &want, 8) != 0))
+            CHECK_FAIL("%s", number);
+        snprintf(number, sizeof(number), "%.*g", 6 + (int)(bits >> 16 & 7), (double)value32);
+        float want32 = strtof(number, NULL);
+        if (!isnan(value32) &&
+            (!str_to_f32(str_of(number), &got32) || memcmp(&got32, &want32, 4) != 0))
+            CHECK_FAIL("float %s", number);
+        /* ties of both kinds: an integer half-way between two neighbours */
+        snprintf(number, sizeof(number), "%llu",
+                 (unsigned long long)((bits >> 9 | 1) << (bits & 7)));
+        want = strtod(number, NULL);
+        want32 = strtof(number, NULL);
+        if (!str_to_f64(str_of(number), &got) || got != want ||
+            !str_to_f32(str_of(number), &got32) || got32 != want32)
+            CHECK_FAIL("%s", number);
+    }
+}
+
 TEST(ties_a_thousand_digits_long)
 {
     /* 2^53 + 1 is a tie, decided by the thousandth digit */
