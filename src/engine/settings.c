@@ -99,6 +99,7 @@ enum status settings_apply(struct session *session, struct error *err)
     session->arena = arena;
     session->settings = settings;
     session->function_session.zone = zone;
+    session->function_session.zone_by_name = zonefile_get;
     return OK;
 out:
     arena_fini(&arena);

@@ -10,7 +10,16 @@
     X(COMPARE)                                                                                     \
     X(ARITHMETIC)                                                                                  \
     X(STRING)                                                                                      \
-    X(SUBSTRING)
+    X(SUBSTRING)                                                                                   \
+    X(LIKE)                                                                                        \
+    X(REGEXP)                                                                                      \
+    X(HASH)                                                                                        \
+    X(MATH)                                                                                        \
+    X(ROUND)                                                                                       \
+    X(CONDITIONAL)                                                                                 \
+    X(TEMPORAL)                                                                                    \
+    X(TIME_TEXT)                                                                                   \
+    X(CLOCK)
 
 #define X(family)                                                                                  \
     extern const struct function_def FUNCTIONS_##family[];                                         \

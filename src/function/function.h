@@ -72,7 +72,7 @@ struct function_call {
     uint32_t arg_count;
     const uint16_t *selection; /* NULL: rows 0..count */
     uint32_t count;
-    struct vec *out; /* FLAT; a text result uses vec_string_room */
+    struct vec *out;           /* FLAT; a text result uses vec_string_room */
     struct row_errors *errors; /* NULL: errors are dropped (row_errors_add takes it) */
     struct eval_context *context;
     struct source_pos pos;
@@ -80,8 +80,10 @@ struct function_call {
 };
 typedef void (*function_kernel)(struct function_call *call);
 
+typedef enum status (*zone_lookup)(const struct zone **out, const char *name, struct error *err);
 struct function_session { /* what binding may depend on */
     const struct zone *zone;
+    zone_lookup zone_by_name; /* os/zonefile.h's zonefile_get; NULL: zones by name are an error */
 };
 
 #define FUNCTION_ARGS_MAX 64

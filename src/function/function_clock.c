@@ -4,7 +4,7 @@
  * without zone are those of the session's zone.
  */
 #include "function/families.h"
-#include "function/temporal_int.h"
+#include "function/temporal.h"
 
 static int64_t now_local(const struct function_call *call)
 {
@@ -58,8 +58,8 @@ static enum status bind_instant(struct function_bind *bind, struct error *err)
 
 static enum status bind_proctime(struct function_bind *bind, struct error *err)
 {
-    const struct type *type = type_with_time_attribute(bind->arena, &TYPE_OF_TIMESTAMP_LTZ_3,
-                                                       TIME_ATTRIBUTE_PROCTIME);
+    const struct type *type =
+        type_with_time_attribute(bind->arena, &TYPE_OF_TIMESTAMP_LTZ_3, TIME_ATTRIBUTE_PROCTIME);
     return bind_result(bind, type, false, run_instant, err);
 }
 
@@ -97,8 +97,8 @@ const struct function_def FUNCTIONS_CLOCK[] = {
     {"CURRENT_TIMESTAMP", "CURRENT_TIMESTAMP", "The current time as TIMESTAMP_LTZ(3).", FAMILY,
      CLOCK, 0, 0, bind_instant},
     {"CURRENT_WATERMARK", "CURRENT_WATERMARK(rowtime)",
-     "The watermark at this place of the query; NULL before the first.", FAMILY, FUNCTION_DYNAMIC, 1,
-     1, bind_watermark},
+     "The watermark at this place of the query; NULL before the first.", FAMILY, FUNCTION_DYNAMIC,
+     1, 1, bind_watermark},
     {"LOCALTIME", "LOCALTIME", "The time of day in the session's zone.", FAMILY, CLOCK, 0, 0,
      bind_time},
     {"LOCALTIMESTAMP", "LOCALTIMESTAMP", "The current time in the session's zone as TIMESTAMP(3).",

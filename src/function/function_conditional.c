@@ -23,7 +23,7 @@
 
 #define NUMBER_GREATER(a, b) (*(a) > *(b))
 /* As Double.compare: NaN is the largest, -0.0 below 0.0. */
-#define FLOAT_GREATER(a, b) float_greater(*(a), *(b))
+#define FLOAT_GREATER(a, b)  float_greater(*(a), *(b))
 
 static bool float_greater(double a, double b)
 {
@@ -95,8 +95,7 @@ static void run_least(struct function_call *call)
 static enum status bind_best(struct function_bind *bind, const char *name, function_kernel kernel,
                              struct error *err)
 {
-    const struct type *type =
-        function_common_type(bind->arena, bind->arg_types, bind->arg_count);
+    const struct type *type = function_common_type(bind->arena, bind->arg_types, bind->arg_count);
     TRY(bind_check(bind, err));
     if (!type || type->root == TYPE_NULL || type->child_count > 0)
         return bind_type_error(bind, name, "values of one comparable type", err);

@@ -17,15 +17,19 @@ struct digest {
     int32_t hex_length;
 };
 
-enum digest_index { DIGEST_MD5, DIGEST_SHA1, DIGEST_SHA224, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
+enum digest_index {
+    DIGEST_MD5,
+    DIGEST_SHA1,
+    DIGEST_SHA224,
+    DIGEST_SHA256,
+    DIGEST_SHA384,
+    DIGEST_SHA512
+};
 
 static const struct digest digests[] = {
-    [DIGEST_MD5] = {"MD5", EVP_md5, 32},
-    [DIGEST_SHA1] = {"SHA1", EVP_sha1, 40},
-    [DIGEST_SHA224] = {"SHA224", EVP_sha224, 56},
-    [DIGEST_SHA256] = {"SHA256", EVP_sha256, 64},
-    [DIGEST_SHA384] = {"SHA384", EVP_sha384, 96},
-    [DIGEST_SHA512] = {"SHA512", EVP_sha512, 128},
+    [DIGEST_MD5] = {"MD5", EVP_md5, 32},          [DIGEST_SHA1] = {"SHA1", EVP_sha1, 40},
+    [DIGEST_SHA224] = {"SHA224", EVP_sha224, 56}, [DIGEST_SHA256] = {"SHA256", EVP_sha256, 64},
+    [DIGEST_SHA384] = {"SHA384", EVP_sha384, 96}, [DIGEST_SHA512] = {"SHA512", EVP_sha512, 128},
 };
 
 static size_t put_hex(char *dest, const uint8_t *bytes, size_t count, const char *digits)
@@ -234,9 +238,9 @@ static void run_hex_text(struct function_call *call)
         char *dest = call_text_room(call, bytes.length * 2);
         if (!dest)
             return;
-        call_finish_text(call, row, dest,
-                         put_hex(dest, (const uint8_t *)bytes.data, bytes.length,
-                                 "0123456789ABCDEF"));
+        call_finish_text(
+            call, row, dest,
+            put_hex(dest, (const uint8_t *)bytes.data, bytes.length, "0123456789ABCDEF"));
     }
 }
 
@@ -321,16 +325,17 @@ static enum status bind_unhex(struct function_bind *bind, struct error *err)
     return bind_result(bind, &TYPE_OF_BYTES, true, run_unhex, err);
 }
 
-#define STRICT    FUNCTION_STRICT
-#define MAY_FAIL  (FUNCTION_STRICT | FUNCTION_CAN_FAIL)
+#define STRICT     FUNCTION_STRICT
+#define MAY_FAIL   (FUNCTION_STRICT | FUNCTION_CAN_FAIL)
 #define HASH(bits) "The " bits " hash of the text as hexadecimal digits."
 
 const struct function_def FUNCTIONS_HASH[] = {
     {"BIN", "BIN(integer)", "The integer as binary digits.", "math", STRICT, 1, 1, bind_bin},
     {"FROM_BASE64", "FROM_BASE64(string)", "The text that the Base64 digits mean.", "string",
      MAY_FAIL, 1, 1, bind_from_base64},
-    {"HEX", "HEX(integer | string)", "The integer, or the bytes of the text, as hexadecimal digits.",
-     "math", STRICT, 1, 1, bind_hex},
+    {"HEX", "HEX(integer | string)",
+     "The integer, or the bytes of the text, as hexadecimal digits.", "math", STRICT, 1, 1,
+     bind_hex},
     {"MD5", "MD5(string)", HASH("MD5"), "hash", MAY_FAIL, 1, 1, bind_MD5},
     {"SHA1", "SHA1(string)", HASH("SHA-1"), "hash", MAY_FAIL, 1, 1, bind_SHA1},
     {"SHA2", "SHA2(string, length)",

@@ -1,16 +1,17 @@
 /* function_like.c - LIKE.
  *
- * A constant pattern is compiled when binding; nearly all are one of equals, prefix%, %suffix, %part%,
- * which are compared without a walk. Others are matched with one pointer to fall back to (the last %),
- * so the work is at most text length times pattern length. _ is one code point. Without ESCAPE no
- * character escapes (SQL standard, Flink). SIMILAR TO is in function_regexp.c.
+ * A constant pattern is compiled when binding; nearly all are one of equals, prefix%, %suffix,
+ * %part%, which are compared without a walk. Others are matched with one pointer to fall back to
+ * (the last %), so the work is at most text length times pattern length. _ is one code point.
+ * Without ESCAPE no character escapes (SQL standard, Flink). SIMILAR TO is in function_regexp.c.
  */
 #include "function/bind_args.h"
 #include "function/families.h"
 
 enum like_kind { LIKE_EQUAL, LIKE_PREFIX, LIKE_SUFFIX, LIKE_PART, LIKE_ANY, LIKE_GENERAL };
 
-/* items: the pattern without escapes, one item a byte sequence; wild marks % and _ by their place. */
+/* items: the pattern without escapes, one item a byte sequence; wild marks % and _ by their place.
+ */
 struct like_pattern {
     enum like_kind kind;
     struct str literal; /* for all kinds but LIKE_GENERAL */
@@ -19,54 +20,69 @@ struct like_pattern {
     const uint8_t *wild; /* per byte: 0 literal, '%' or '_' */
 };
 
-/* items and wild have pattern.length bytes each. False: the escape character stands before something
- * else than %, _ or itself. */
+/* Chooses the kind from where the % stand. */
+static void like_classify(struct like_pattern *pattern)
+{
+    size_t count = pattern->item_count, percents = 0, singles = 0;
+    for (size_t i = 0; i < count; i++) {
+        percents += pattern->wild[i] == '%';
+        singles += pattern->wild[i] == '_';
+    }
+    bool first = count > 0 && pattern->wild[0] == '%';
+    bool last = count > 0 && pattern->wild[count - 1] == '%';
+    pattern->literal = (struct str){pattern->items, count};
+    if (singles > 0 || percents > 2 || (percents == 2 && !(first && last)) ||
+        (percents == 1 && !first && !last)) {
+        pattern->kind = LIKE_GENERAL;
+    } else if (percents == 0) {
+        pattern->kind = LIKE_EQUAL;
+    } else if (count == 1) {
+        pattern->kind = LIKE_ANY;
+    } else {
+        pattern->kind = percents == 2 ? LIKE_PART : first ? LIKE_SUFFIX : LIKE_PREFIX;
+        pattern->literal.data += first;
+        pattern->literal.length -= percents;
+    }
+}
+
+/* The length of what the escape character before it makes literal; 0: it must not be escaped. */
+static size_t escaped_length(struct str rest, struct str escape)
+{
+    if (str_starts(rest, escape))
+        return escape.length;
+    return rest.length > 0 && (rest.data[0] == '%' || rest.data[0] == '_');
+}
+
+/* items and wild have pattern.length bytes each. False: the escape character stands before
+ * something else than %, _ or itself. */
 static bool like_compile(struct like_pattern *out, struct str pattern, struct str escape,
                          char *items, uint8_t *wild)
 {
-    size_t count = 0, percents = 0, singles = 0;
+    size_t count = 0;
     for (size_t at = 0; at < pattern.length; at++) {
-        bool escaped = escape.length > 0 && pattern.length - at >= escape.length &&
-                       memcmp(pattern.data + at, escape.data, escape.length) == 0;
-        if (escaped) {
-            at += escape.length;
-            bool itself = pattern.length - at >= escape.length && at <= pattern.length &&
-                          memcmp(pattern.data + at, escape.data, escape.length) == 0;
-            if (at >= pattern.length ||
-                (pattern.data[at] != '%' && pattern.data[at] != '_' && !itself))
+        struct str rest = {pattern.data + at, pattern.length - at};
+        char byte = rest.data[0];
+        if (escape.length > 0 && str_starts(rest, escape)) {
+            rest.data += escape.length;
+            rest.length -= escape.length;
+            size_t length = escaped_length(rest, escape);
+            if (length == 0)
                 return false;
-            size_t bytes = itself ? escape.length : 1;
-            memcpy(items + count, pattern.data + at, bytes);
-            memset(wild + count, 0, bytes);
-            count += bytes;
-            at += bytes - 1;
+            memcpy(items + count, rest.data, length);
+            memset(wild + count, 0, length);
+            count += length;
+            at += escape.length + length - 1;
             continue;
         }
-        char byte = pattern.data[at];
         wild[count] = byte == '%' || byte == '_' ? (uint8_t)byte : 0;
         if (byte == '%' && count > 0 && wild[count - 1] == '%')
             continue; /* %% is % */
-        percents += byte == '%';
-        singles += byte == '_';
         items[count++] = byte;
     }
-    bool first = count > 0 && wild[0] == '%', last = count > 0 && wild[count - 1] == '%';
     out->items = items;
     out->wild = wild;
     out->item_count = count;
-    out->literal = (struct str){items, count};
-    if (singles > 0 || percents > 2 || (percents == 2 && !(first && last)) ||
-        (percents == 1 && !first && !last)) {
-        out->kind = LIKE_GENERAL;
-    } else if (percents == 0) {
-        out->kind = LIKE_EQUAL;
-    } else if (count == 1) {
-        out->kind = LIKE_ANY;
-    } else {
-        out->kind = percents == 2 ? LIKE_PART : first ? LIKE_SUFFIX : LIKE_PREFIX;
-        out->literal.data += first;
-        out->literal.length -= percents;
-    }
+    like_classify(out);
     return true;
 }
 

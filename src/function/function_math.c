@@ -1,11 +1,11 @@
 /* function_math.c - mathematics: DOUBLE functions, ABS and SIGN of any number, random numbers.
  *
- * Does not: rounding (function_round.c), arithmetic signs (function_arithmetic.c). Types are Flink's:
- * transcendental functions take any number as DOUBLE and give DOUBLE; outside their domain they give
- * NaN or infinity as Java's Math does, never an error.
+ * Does not: rounding (function_round.c), arithmetic signs (function_arithmetic.c). Types are
+ * Flink's: transcendental functions take any number as DOUBLE and give DOUBLE; outside their domain
+ * they give NaN or infinity as Java's Math does, never an error.
  *
- * RAND and RAND_INTEGER with a constant seed give the sequence of java.util.Random; without one they
- * advance the evaluation's random state.
+ * RAND and RAND_INTEGER with a constant seed give the sequence of java.util.Random; without one
+ * they advance the evaluation's random state.
  */
 #include <math.h>
 #include <stdatomic.h>
@@ -185,10 +185,10 @@ static void run_sign(struct function_call *call)
     /* DECIMAL(p, p) has no 1. */
     if (type->root == TYPE_DECIMAL && type->scale == type->precision)
         CALL_ROWS(call, row)
-    {
-        if (arg_decimal(call->args[0], row) != 0)
-            call_set_null(call, row);
-    }
+        {
+            if (arg_decimal(call->args[0], row) != 0)
+                call_set_null(call, row);
+        }
 }
 
 static enum status bind_sign(struct function_bind *bind, struct error *err)
@@ -349,7 +349,7 @@ static void run_uuid(struct function_call *call)
             mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94d049bb133111eb);
             halves[i] = mixed ^ mixed >> 31;
         }
-        halves[0] = (halves[0] & ~UINT64_C(0xf000)) | UINT64_C(0x4000); /* version 4 */
+        halves[0] = (halves[0] & ~UINT64_C(0xf000)) | UINT64_C(0x4000);          /* version 4 */
         halves[1] = (halves[1] & ((UINT64_C(1) << 62) - 1)) | UINT64_C(1) << 63; /* variant 1 */
         char text[36], *next = text;
         for (int digit = 0; digit < 32; digit++) {

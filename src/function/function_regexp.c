@@ -1,12 +1,12 @@
 /* function_regexp.c - REGEXP and its family, and SIMILAR TO.
  *
  * A constant pattern is compiled when binding; a constant pattern that does not compile is Flink's
- * result for it in every row: FALSE for REGEXP, NULL for the others. A row whose match goes past the
- * limits (regexp.c) fails with ERR_LIMIT.
+ * result for it in every row: FALSE for REGEXP, NULL for the others. A row whose match goes past
+ * the limits (regexp.c) fails with ERR_LIMIT.
  */
 #include "data/utf8.h"
 #include "function/families.h"
-#include "function/regexp_int.h"
+#include "function/regexp.h"
 
 /* What a kernel's rows share: for each row the pattern is chosen, then matched. */
 static void matcher_begin(struct regexp_matcher *matcher, struct function_call *call)
@@ -36,8 +36,7 @@ static bool find(struct regexp_matcher *matcher, struct function_call *call, uin
     enum match_result result = matcher_find(matcher, text, from);
     *failed = result == MATCH_LIMIT;
     if (*failed)
-        call_fail(call, row, ERR_LIMIT,
-                  "the regular expression needs too many steps on this text");
+        call_fail(call, row, ERR_LIMIT, "the regular expression needs too many steps on this text");
     return result == MATCH_YES;
 }
 
@@ -394,10 +393,11 @@ const struct function_def FUNCTIONS_REGEXP[] = {
      "one.",
      "string", MAY_FAIL, 2, 3, bind_extract},
     {"REGEXP_INSTR", "REGEXP_INSTR(string, regex)",
-     "The position of the first match, 0 when there is none.", "string", MAY_FAIL, 2, 2, bind_instr},
+     "The position of the first match, 0 when there is none.", "string", MAY_FAIL, 2, 2,
+     bind_instr},
     {"REGEXP_REPLACE", "REGEXP_REPLACE(string, regex, other)",
-     "The text with every match replaced by other, which is taken literally.", "string", MAY_FAIL, 3,
-     3, bind_replace},
+     "The text with every match replaced by other, which is taken literally.", "string", MAY_FAIL,
+     3, 3, bind_replace},
     {"REGEXP_SUBSTR", "REGEXP_SUBSTR(string, regex)", "The first match, NULL when there is none.",
      "string", MAY_FAIL, 2, 2, bind_substr},
     {"SIMILAR TO", "string SIMILAR TO pattern [ESCAPE character]",

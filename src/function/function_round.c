@@ -2,13 +2,13 @@
  *
  * ROUND is HALF_UP on the decimal value; a DOUBLE is taken as the shortest decimal that means it
  * (BigDecimal.valueOf), so ROUND(2.675E0, 2) is 2.68. Result types of DECIMAL are Flink's
- * (findRoundDecimalType). FLOOR and CEIL of a time, with a unit, are bound by function_floor.h.
+ * (findRoundDecimalType). FLOOR and CEIL of a time, with a unit, are bound by floor_time.h.
  */
 #include <math.h>
 
 #include "function/bind_args.h"
 #include "function/families.h"
-#include "function/floor_int.h"
+#include "function/floor_time.h"
 
 #define F64_TEXT_MAX 32
 
@@ -89,8 +89,8 @@ static void run_same(struct function_call *call)
     size_t size = physical_size_bytes(type_physical(call->args[0]->type));
     const char *values = call->args[0]->values;
     CALL_ROWS(call, row)
-    memcpy((char *)call->out->values + row * size,
-           values + (row & arg_mask(call->args[0])) * size, size);
+    memcpy((char *)call->out->values + row * size, values + (row & arg_mask(call->args[0])) * size,
+           size);
 }
 
 static enum status bind_floor_ceil(struct function_bind *bind, const char *name, bool up,
@@ -120,8 +120,8 @@ static enum status bind_ceil(struct function_bind *bind, struct error *err)
 
 /* ---- ROUND, TRUNCATE ---- */
 
-/* The unscaled value at `scale` brought to `digits` digits after the point (negative: before it) and
- * back to scale 0 or digits, whichever is more. False: does not fit 38 digits. */
+/* The unscaled value at `scale` brought to `digits` digits after the point (negative: before it)
+ * and back to scale 0 or digits, whichever is more. False: does not fit 38 digits. */
 static bool cut_digits(decimal128 *value, unsigned scale, int64_t digits, bool round,
                        unsigned *out_scale)
 {
@@ -278,8 +278,8 @@ static const struct type *rounded_type(struct function_bind *bind)
     unsigned scale = digits > 0 ? (unsigned)digits : 0;
     unsigned precision = whole + scale;
     return type_decimal(bind->arena,
-                        precision > DECIMAL_PRECISION_MAX ? DECIMAL_PRECISION_MAX : precision, scale,
-                        type->nullable);
+                        precision > DECIMAL_PRECISION_MAX ? DECIMAL_PRECISION_MAX : precision,
+                        scale, type->nullable);
 }
 
 static enum status bind_cut(struct function_bind *bind, const char *name, function_kernel exact,

@@ -1,14 +1,14 @@
-/* function_temporal.c - parts of times (EXTRACT, YEAR ...), FLOOR and CEIL to a unit, TIMESTAMPADD and
- * TIMESTAMPDIFF.
+/* function_temporal.c - parts of times (EXTRACT, YEAR ...), FLOOR and CEIL to a unit, TIMESTAMPADD
+ * and TIMESTAMPDIFF.
  *
  * Does not: text (function_time_text.c), the clock (function_clock.c), + and - with intervals
- * (arithmetic_time.c). TIMESTAMP_LTZ is looked at in the session's zone. Flink's own rules are kept:
- * weeks of FLOOR begin on Sunday, CEIL to units above a day looks at the date alone, TIMESTAMPDIFF
- * cuts towards zero and gives INT.
+ * (arithmetic_time.c). TIMESTAMP_LTZ is looked at in the session's zone. Flink's own rules are
+ * kept: weeks of FLOOR begin on Sunday, CEIL to units above a day looks at the date alone,
+ * TIMESTAMPDIFF cuts towards zero and gives INT.
  */
 #include "function/families.h"
-#include "function/floor_int.h"
-#include "function/temporal_int.h"
+#include "function/floor_time.h"
+#include "function/temporal.h"
 
 const enum time_unit TIME_UNIT_STATES[UNIT_COUNT] = {
 #define X(name) [UNIT_##name] = UNIT_##name,
@@ -136,8 +136,8 @@ static void run_extract_time(struct function_call *call)
         else {
             bool nanoseconds = type_is_timestamp(arg->type) && arg->type->precision > 6;
             int64_t stored = nanoseconds ? arg_i64(arg, row) : 0;
-            out[row] = clock_part(unit, us - days * US_PER_DAY,
-                                  stored - floor_div(stored, 1000) * 1000);
+            out[row] =
+                clock_part(unit, us - days * US_PER_DAY, stored - floor_div(stored, 1000) * 1000);
         }
     }
 }
@@ -238,8 +238,9 @@ static int64_t unit_us(enum time_unit unit)
     }
 }
 
-/* The first day of the period of the unit that holds the day, or (up) of the next one: where the day
- * is the first already, that day for YEAR, QUARTER, MONTH, WEEK, the next period for the longer. */
+/* The first day of the period of the unit that holds the day, or (up) of the next one: where the
+ * day is the first already, that day for YEAR, QUARTER, MONTH, WEEK, the next period for the
+ * longer. */
 static int32_t floor_days(enum time_unit unit, int32_t days, bool up)
 {
     int32_t year, month, day;
@@ -302,10 +303,10 @@ enum status bind_floor_time(struct function_bind *bind, const char *name, bool u
     const struct type *type = bind->arg_types[0];
     bool date_unit = unit <= UNIT_DAY && unit != UNIT_ISOYEAR;
     bool clock_unit = unit >= UNIT_HOUR && unit <= UNIT_MICROSECOND;
-    bool good = type->root == TYPE_DATE    ? date_unit
-                : type->root == TYPE_TIME  ? clock_unit
+    bool good = type->root == TYPE_DATE   ? date_unit
+                : type->root == TYPE_TIME ? clock_unit
                 : type_is_timestamp(type) ? date_unit || clock_unit
-                                           : false;
+                                          : false;
     if (!good)
         return refuse_unit(bind, name, unit, type, err);
     bind->state = &TIME_UNIT_STATES[unit];
@@ -452,10 +453,10 @@ static void run_timestampdiff(struct function_call *call)
     int32_t *out = call->out->values;
     CALL_ROWS(call, row)
     {
-        int64_t from = instants ? arg_stamp_us(call->args[1], row)
-                                : arg_local_us(call, call->args[1], row);
-        int64_t to = instants ? arg_stamp_us(call->args[2], row)
-                              : arg_local_us(call, call->args[2], row);
+        int64_t from =
+            instants ? arg_stamp_us(call->args[1], row) : arg_local_us(call, call->args[1], row);
+        int64_t to =
+            instants ? arg_stamp_us(call->args[2], row) : arg_local_us(call, call->args[2], row);
         out[row] = (int32_t)(months > 0 ? months_between(from, to) / months : (to - from) / size);
     }
 }
@@ -480,8 +481,9 @@ const struct function_def FUNCTIONS_TEMPORAL[] = {
      1, bind_DAYOFWEEK},
     {"DAYOFYEAR", "DAYOFYEAR(date)", "The day of the year, 1 to 366.", "temporal", STRICT, 1, 1,
      bind_DAYOFYEAR},
-    {"EXTRACT", "EXTRACT(unit FROM time)", "The part of the time, date or interval that unit names.",
-     "temporal", STRICT, 2, 2, bind_extract},
+    {"EXTRACT", "EXTRACT(unit FROM time)",
+     "The part of the time, date or interval that unit names.", "temporal", STRICT, 2, 2,
+     bind_extract},
     {"HOUR", "HOUR(timestamp)", "The hour of the day, 0 to 23.", "temporal", STRICT, 1, 1,
      bind_HOUR},
     {"MINUTE", "MINUTE(timestamp)", "The minute of the hour, 0 to 59.", "temporal", STRICT, 1, 1,

@@ -1,21 +1,22 @@
-/* regexp.c - see regexp_int.h.
+/* regexp.c - see regexp.h.
  *
- * Java's syntax and PCRE2's agree on nearly everything that is used; what differs is set here: \w and
- * \d are ASCII (no UCP), a line ends as in Java (any Unicode line end), and Java's \p{Alpha} and its
- * like become POSIX classes. Every match has limits on steps, depth and heap, so that no row can hang
- * a job; the JIT keeps to the limit on steps and falls back to the interpreter when its stack is full.
+ * Java's syntax and PCRE2's agree on nearly everything that is used; what differs is set here: \w
+ * and \d are ASCII (no UCP), a line ends as in Java (any Unicode line end), and Java's \p{Alpha}
+ * and its like become POSIX classes. Every match has limits on steps, depth and heap, so that no
+ * row can hang a job; the JIT keeps to the limit on steps and falls back to the interpreter when
+ * its stack is full.
  */
-#include "function/regexp_int.h"
+#include "function/regexp.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include "base/must.h"
 
-#define MATCH_STEPS_MAX  5000000
-#define MATCH_DEPTH_MAX  100000
-#define MATCH_HEAP_KB    16384
-#define PATTERN_BYTES    65536
+#define MATCH_STEPS_MAX 5000000
+#define MATCH_DEPTH_MAX 100000
+#define MATCH_HEAP_KB   16384
+#define PATTERN_BYTES   65536
 
 struct regexp {
     pcre2_code *code;
@@ -60,7 +61,8 @@ static void translate(struct buf *out, struct str pattern)
             struct str rest = {pattern.data + at + 2, pattern.length - at - 2};
             size_t i = 0;
             bool property = next == 'p' || next == 'P';
-            while (i < COUNT_OF(classes) && !(property && str_starts(rest, str_of(classes[i].java))))
+            while (i < COUNT_OF(classes) &&
+                   !(property && str_starts(rest, str_of(classes[i].java))))
                 i++;
             if (i == COUNT_OF(classes)) {
                 buf_append(out, pattern.data + at, 2);
@@ -203,8 +205,7 @@ enum match_result matcher_find(struct regexp_matcher *matcher, struct str text, 
                             matcher->match_data, regexp->limits);
     if (found == PCRE2_ERROR_JIT_STACKLIMIT)
         found = pcre2_match(regexp->code, subject, text.length, from,
-                            PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, matcher->match_data,
-                            regexp->limits);
+                            PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, matcher->match_data, regexp->limits);
     if (found >= 0)
         return MATCH_YES;
     if (found == PCRE2_ERROR_NOMEMORY)
@@ -212,8 +213,7 @@ enum match_result matcher_find(struct regexp_matcher *matcher, struct str text, 
     return found == PCRE2_ERROR_NOMATCH ? MATCH_NO : MATCH_LIMIT;
 }
 
-bool matcher_group(const struct regexp_matcher *matcher, unsigned group, size_t *start,
-                   size_t *end)
+bool matcher_group(const struct regexp_matcher *matcher, unsigned group, size_t *start, size_t *end)
 {
     if (group >= pcre2_get_ovector_count(matcher->match_data))
         return false;

@@ -5,6 +5,7 @@ import datetime
 import decimal
 import os
 import random
+import subprocess
 import zoneinfo
 
 D = decimal.Decimal
@@ -162,3 +163,5 @@ with open(os.path.join(here, "zone_golden.h"), "w") as f:
 with open(os.path.join(here, "week_golden.h"), "w") as f:
     f.write(HEAD)
     week_cases(f)
+for name in ("decimal", "zone", "week"):
+    subprocess.run(["clang-format", "-i", os.path.join(here, name + "_golden.h")], check=True)

@@ -1,7 +1,7 @@
-/* floor_int.h - FLOOR and CEIL of a time to a unit: bound by the numeric functions of the same name,
- * built in function_temporal.c. */
-#ifndef LEAT_FUNCTION_FLOOR_INT_H
-#define LEAT_FUNCTION_FLOOR_INT_H
+/* floor_time.h - FLOOR and CEIL of a time to a unit: bound by the numeric functions of the same
+ * name, built in function_temporal.c. */
+#ifndef LEAT_FUNCTION_FLOOR_TIME_H
+#define LEAT_FUNCTION_FLOOR_TIME_H
 
 #include "function/function.h"
 

@@ -1,14 +1,14 @@
-/* regexp_int.h - compiled regular expressions for function_regexp.c and function_similar.c: PCRE2
+/* regexp.h - compiled regular expressions for function_regexp.c and function_similar.c: PCRE2
  * with limits, the form of Java's patterns. */
-#ifndef LEAT_FUNCTION_REGEXP_INT_H
-#define LEAT_FUNCTION_REGEXP_INT_H
+#ifndef LEAT_FUNCTION_REGEXP_H
+#define LEAT_FUNCTION_REGEXP_H
 
 #include "function/bind_args.h"
 
 struct regexp; /* immutable, shared by threads */
 
-/* NULL without memory (*memory true) or for a pattern that does not compile; reason (may be NULL, at
- * least REGEXP_REASON_MAX bytes) says why. */
+/* NULL without memory (*memory true) or for a pattern that does not compile; reason (may be NULL,
+ * at least REGEXP_REASON_MAX bytes) says why. */
 #define REGEXP_REASON_MAX 160
 struct regexp *regexp_compile(struct str pattern, bool *memory, char *reason);
 void regexp_free(struct regexp *regexp); /* NULL is fine */

@@ -1,7 +1,7 @@
-/* temporal_int.h - units of time and access to temporal arguments, for the function_t* and clock
+/* temporal.h - units of time and access to temporal arguments, for the function_t* and clock
  * files. */
-#ifndef LEAT_FUNCTION_TEMPORAL_INT_H
-#define LEAT_FUNCTION_TEMPORAL_INT_H
+#ifndef LEAT_FUNCTION_TEMPORAL_H
+#define LEAT_FUNCTION_TEMPORAL_H
 
 #include "function/bind_args.h"
 
