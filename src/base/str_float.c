@@ -347,6 +347,7 @@ static bool multiply(const struct number *number, int mantissa_bits, uint64_t *m
     return true;
 }
 
+/* What the table reaches, 10^-292 and more, is far from subnormal. */
 static double number_to_f64(struct number *number)
 {
     uint64_t mantissa, bits;
