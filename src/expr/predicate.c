@@ -74,6 +74,17 @@ static int compare_words(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Ascending, each once. */
+static void sort_words(struct in_state *state)
+{
+    uint32_t kept = 0;
+    qsort(state->words, state->count, sizeof(*state->words), compare_words);
+    for (uint32_t i = 0; i < state->count; i++)
+        if (kept == 0 || state->words[kept - 1] != state->words[i])
+            state->words[kept++] = state->words[i];
+    state->count = kept;
+}
+
 static bool has_words(const struct type *type)
 {
     enum physical physical = type_physical(type);
@@ -127,7 +138,7 @@ const void *in_state_new(struct arena *arena, const struct expr *expr)
     for (uint32_t i = 1; i <= literals; i++)
         add_literal(state, &expr->args[i]->literal);
     if (state->kind == IN_WORDS)
-        qsort(state->words, state->count, sizeof(*state->words), compare_words);
+        sort_words(state);
     return state;
 }
 
@@ -185,6 +196,35 @@ static int64_t word_at(const struct vec *arg, enum physical physical, uint32_t a
     }
 }
 
+/* Few literals and all rows: one comparison of the whole column per literal. */
+#define IN_COLUMN(name, T)                                                                         \
+    static void name(const T *restrict a, const struct in_state *state, uint8_t *restrict r,       \
+                     uint32_t count)                                                               \
+    {                                                                                              \
+        memset(r, state->negated, count);                                                          \
+        for (uint32_t w = 0; w < state->count; w++) {                                              \
+            T word = (T)state->words[w];                                                           \
+            for (uint32_t i = 0; i < count; i++)                                                   \
+                r[i] ^= a[i] == word; /* literals differ, so at most one matches */                \
+        }                                                                                          \
+    }
+IN_COLUMN(in_column_i32, int32_t)
+IN_COLUMN(in_column_i64, int64_t)
+
+static bool in_whole_column(struct function_call *call, enum physical physical)
+{
+    const struct in_state *state = call->state;
+    const struct vec *arg = call->args[0];
+    if (call->selection || arg->form != VEC_FLAT || state->kind != IN_WORDS || state->has_null ||
+        state->count > LINEAR_MAX)
+        return false;
+    if (physical == PHYS_I64)
+        in_column_i64(arg->values, state, call->out->values, call->count);
+    else if (physical == PHYS_I32)
+        in_column_i32(arg->values, state, call->out->values, call->count);
+    return physical == PHYS_I64 || physical == PHYS_I32;
+}
+
 void kernel_in(struct function_call *call)
 {
     const struct in_state *state = call->state;
@@ -192,6 +232,8 @@ void kernel_in(struct function_call *call)
     enum physical physical = type_physical(arg->type);
     uint32_t mask = arg_mask(arg);
     uint8_t *r = call->out->values;
+    if (in_whole_column(call, physical))
+        return;
     CALL_ROWS(call, row)
     {
         bool found;

@@ -43,10 +43,67 @@ SLOW_FOR_TYPE(f32, float)
             r[row] = EXPR;                                                                         \
         }                                                                                          \
     }
-TEXT_KERNEL(eq_text, view_equals(x, y))
-TEXT_KERNEL(ne_text, !view_equals(x, y))
 TEXT_KERNEL(lt_text, view_compare(x, y) < 0)
 TEXT_KERNEL(le_text, view_compare(x, y) <= 0)
+
+struct words { /* a view as two integers: length and prefix, the rest */
+    uint64_t low, high;
+};
+
+static struct words words_of(const struct view *view)
+{
+    struct words words;
+    memcpy(&words, view, sizeof(words));
+    return words;
+}
+
+/* Inline texts are equal when their views are; longer ones also when their bytes are. */
+static void equal_texts(struct function_call *call, uint8_t flip)
+{
+    const struct view *a = call->args[0]->values, *b = call->args[1]->values;
+    uint32_t mask_a = arg_mask(call->args[0]), mask_b = arg_mask(call->args[1]);
+    uint8_t *r = call->out->values;
+    CALL_ROWS(call, row)
+    {
+        const struct view *x = &a[row & mask_a], *y = &b[row & mask_b];
+        struct words p = words_of(x), q = words_of(y);
+        bool equal = p.low == q.low && p.high == q.high;
+        if (!equal && p.low == q.low && x->length > VIEW_INLINE_MAX)
+            equal = memcmp(x->data, y->data, x->length) == 0;
+        r[row] = equal ^ flip;
+    }
+}
+
+/* The commonest: a column with a short constant. */
+static void equal_short(struct function_call *call, const struct view *column,
+                        const struct view *constant, uint8_t flip)
+{
+    struct words wanted = words_of(constant);
+    uint8_t *r = call->out->values;
+    for (uint32_t i = 0; i < call->count; i++) {
+        struct words words = words_of(&column[i]);
+        r[i] = (uint8_t)(((words.low == wanted.low) & (words.high == wanted.high)) ^ flip);
+    }
+}
+
+static void compare_texts(struct function_call *call, uint8_t flip)
+{
+    const struct vec *a = call->args[0], *b = call->args[1];
+    bool constant_a = a->form == VEC_CONSTANT, constant_b = b->form == VEC_CONSTANT;
+    const struct view *constant = constant_b ? b->values : a->values;
+    if (!call->selection && constant_a != constant_b && constant->length <= VIEW_INLINE_MAX)
+        equal_short(call, constant_b ? a->values : b->values, constant, flip);
+    else
+        equal_texts(call, flip);
+}
+static void eq_text(struct function_call *call)
+{
+    compare_texts(call, 0);
+}
+static void ne_text(struct function_call *call)
+{
+    compare_texts(call, 1);
+}
 
 #define EXACT_KERNEL(name, OP)                                                                     \
     static void name(struct function_call *call)                                                   \
