@@ -50,8 +50,7 @@ static enum status take_argument(struct process *process, const struct argument 
     return status;
 }
 
-static enum status prepare(struct process *process, struct arguments *arguments,
-                           struct error *err)
+static enum status prepare(struct process *process, struct arguments *arguments, struct error *err)
 {
     struct argument argument;
     enum status status;

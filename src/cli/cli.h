@@ -62,8 +62,9 @@ enum result_form { RESULT_FORM_TABLE, RESULT_FORM_CHANGELOG, RESULT_FORM_JSON, R
 bool result_form_parse(const char *text, enum result_form *out);
 
 struct printer; /* of one query */
-enum status printer_new(struct printer **out, enum result_form form, const struct plan_node *collect,
-                        bool bounded, const struct zone *zone, struct error *err) STATUS_CHECKED;
+enum status printer_new(struct printer **out, enum result_form form,
+                        const struct plan_node *collect, bool bounded, const struct zone *zone,
+                        struct error *err) STATUS_CHECKED;
 enum status printer_rows(struct printer *printer, const struct batch *batch,
                          struct error *err) STATUS_CHECKED;
 /* The rest: the final table, where the form shows that. */
@@ -91,8 +92,8 @@ bool interrupts_seen(void);
 void interrupts_watch(struct engine *engine); /* a signal stops its jobs; NULL: none */
 /* Run a SELECT whose rows come through these callbacks; blocks until it has ended. */
 struct query_wait;
-enum status query_wait_new(struct query_wait **out, enum result_form form,
-                           const struct zone *zone, struct error *err) STATUS_CHECKED;
+enum status query_wait_new(struct query_wait **out, enum result_form form, const struct zone *zone,
+                           struct error *err) STATUS_CHECKED;
 void query_wait_callbacks(struct query_wait *wait, struct query_callbacks *out);
 enum status query_wait_run(struct query_wait *wait, struct engine_job *job,
                            struct error *err) STATUS_CHECKED;

@@ -1,5 +1,5 @@
-/* help.c - `leat help [COMMAND | FUNCTION | CONNECTOR | FORMAT | SETTING]` and `leat version`: texts come from the
- * tables that the code runs on. */
+/* help.c - `leat help [COMMAND | FUNCTION | CONNECTOR | FORMAT | SETTING]` and `leat version`:
+ * texts come from the tables that the code runs on. */
 #include "cli/cli.h"
 
 #define LEAT_VERSION "0.1.0"
@@ -21,9 +21,10 @@ static void print_arguments(const struct argument_def *defs)
     for (; defs->name; defs++) {
         char left[80];
         snprintf(left, sizeof(left), "%s%s%s%s", defs->name,
-                 defs->kind == ARGUMENT_OPTIONAL_VALUE ? "[=" : defs->value ? " " : "",
-                 defs->value ? defs->value : "",
-                 defs->kind == ARGUMENT_OPTIONAL_VALUE ? "]" : "");
+                 defs->kind == ARGUMENT_OPTIONAL_VALUE ? "[="
+                 : defs->value                         ? " "
+                                                       : "",
+                 defs->value ? defs->value : "", defs->kind == ARGUMENT_OPTIONAL_VALUE ? "]" : "");
         printf("  %-24s %s\n", left, defs->help);
     }
 }

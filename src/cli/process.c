@@ -24,7 +24,8 @@ struct embedded {
 static enum status embedded_log(const struct plugin_context *context, struct log **out,
                                 struct error *err)
 {
-    struct process *process = (struct process *)((char *)context - offsetof(struct process, context));
+    struct process *process =
+        (struct process *)((char *)context - offsetof(struct process, context));
     TRY(process_open_broker(process, err));
     *out = broker_log(process->embedded->broker);
     return OK;

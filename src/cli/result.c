@@ -5,8 +5,9 @@
  *   changelog   op and row, as they come     the same
  *   json, csv   the final rows, a line each  rows as they come, with op when rows can change
  *
- * Final rows: a query that only appends prints at once (json, csv) or keeps all rows for the widths;
- * a changing one keeps the current row per upsert key, or per whole row where there is no key.
+ * Final rows: a query that only appends prints at once (json, csv) or keeps all rows for the
+ * widths; a changing one keeps the current row per upsert key, or per whole row where there is no
+ * key.
  */
 #include "base/hash.h"
 #include "cli/cli.h"
@@ -18,7 +19,7 @@
 
 struct row {
     const char **cells;
-    struct str key; /* of a changing result */
+    struct str key;   /* of a changing result */
     struct row *next; /* of the hash chain */
     bool gone;
 };
@@ -81,10 +82,9 @@ enum status printer_new(struct printer **out, enum result_form form,
     printer->collect = collect;
     printer->zone = zone;
     printer->changes = collect->changelog != CHANGELOG_APPEND;
-    printer->shows_op =
-        form == RESULT_FORM_CHANGELOG || (printer->changes && !bounded);
-    printer->keeps = bounded && form != RESULT_FORM_CHANGELOG &&
-                     (printer->changes || form == RESULT_FORM_TABLE);
+    printer->shows_op = form == RESULT_FORM_CHANGELOG || (printer->changes && !bounded);
+    printer->keeps =
+        bounded && form != RESULT_FORM_CHANGELOG && (printer->changes || form == RESULT_FORM_TABLE);
     arena_init(&printer->arena, NULL, CELL_ARENA_MAX);
     buf_init(&printer->line, LINE_BYTES_MAX);
     printer->bucket_mask = (1u << 16) - 1;
@@ -152,8 +152,8 @@ static struct str key_of(struct printer *printer, const char *const *cells)
     const struct plan_node *collect = printer->collect;
     struct buf key;
     bool by_key = collect->changelog == CHANGELOG_UPSERT && collect->upsert_key_count;
-    uint32_t count = collect->changelog == CHANGELOG_UPSERT ? collect->upsert_key_count
-                                                            : collect->column_count;
+    uint32_t count =
+        collect->changelog == CHANGELOG_UPSERT ? collect->upsert_key_count : collect->column_count;
     buf_init(&key, LINE_BYTES_MAX);
     for (uint32_t i = 0; i < count; i++) {
         const char *cell = cells[by_key ? collect->upsert_key[i] : i];
@@ -232,8 +232,7 @@ static void append_line(struct printer *printer, const char *const *cells)
         buf_append_text(&printer->line, printer->shows_op ? cells[0] : "");
         buf_append_byte(&printer->line, '[');
         for (uint32_t i = first; i < printer->table.column_count; i++)
-            buf_printf(&printer->line, "%s%s", i > first ? ", " : "",
-                       cells[i] ? cells[i] : "NULL");
+            buf_printf(&printer->line, "%s%s", i > first ? ", " : "", cells[i] ? cells[i] : "NULL");
         buf_append_text(&printer->line, "]\n");
         break;
     }
@@ -298,7 +297,8 @@ enum status result_print(const struct engine_result *result, enum result_form fo
     const struct cell_table table = {result->column_count, result->columns, NULL};
     struct buf out;
     enum status status = OK;
-    if (result->kind == RESULT_TABLE && (form == RESULT_FORM_TABLE || form == RESULT_FORM_CHANGELOG))
+    if (result->kind == RESULT_TABLE &&
+        (form == RESULT_FORM_TABLE || form == RESULT_FORM_CHANGELOG))
         return cells_table_print(&table, result->cells, result->row_count, err);
     buf_init(&out, LINE_BYTES_MAX);
     if (result->kind == RESULT_TEXT) {

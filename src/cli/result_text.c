@@ -2,27 +2,16 @@
  * cell of its own: NULL in tables, nothing in CSV, null in JSON. */
 #include "cli/cli.h"
 #include "data/utf8.h"
-
-#include <errno.h>
-#include <unistd.h>
+#include "os/descriptor.h"
 
 #define OUTPUT_CHUNK_BYTES (256u << 10)
 #define OUTPUT_BYTES_MAX   (1u << 30)
 
 enum status output_write(const struct buf *text, struct error *err)
 {
-    size_t at = 0;
     TRY(buf_check(text, "the output", err));
     fflush(stdout);
-    while (at < text->length) {
-        ssize_t written = write(1, text->data + at, text->length - at);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return error_errno(err, errno, "writing to standard output");
-        at += (size_t)written;
-    }
-    return OK;
+    return descriptor_write(1, text->data, text->length, err);
 }
 
 static size_t width(const char *text)

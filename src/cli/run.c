@@ -56,8 +56,8 @@ static enum status split_pair(const char *text, const char *what, struct str *ke
     return OK;
 }
 
-static enum status add_script(struct run *run, const char *name, const char *path,
-                              const char *text, struct error *err)
+static enum status add_script(struct run *run, const char *name, const char *path, const char *text,
+                              struct error *err)
 {
     if (run->script_count == SCRIPTS_MAX)
         return error_set(err, ERR_LIMIT, "at most %d files and texts", SCRIPTS_MAX);
@@ -109,8 +109,9 @@ static enum status take_arguments(struct run *run, struct arguments *arguments, 
         return OK;
     if (run->explain)
         return error_set(err, ERR_USAGE, "explain needs a file or -e");
-    return error_set(err, ERR_UNSUPPORTED, "running as a server (no file) is not built: give a "
-                                           "file or -e, or use 'leat broker'");
+    return error_set(err, ERR_UNSUPPORTED,
+                     "running as a server (no file) is not built: give a "
+                     "file or -e, or use 'leat broker'");
 }
 
 static enum status apply_sets(struct run *run, struct error *err)
@@ -135,8 +136,8 @@ static enum status run_query(struct run *run, struct statement *statement, struc
     struct query_wait *wait;
     struct query_callbacks callbacks;
     struct engine_result result;
-    enum status status = query_wait_new(&wait, run->form,
-                                        session_sql(run->session)->function_session->zone, err);
+    enum status status =
+        query_wait_new(&wait, run->form, session_sql(run->session)->function_session->zone, err);
     if (status != OK) {
         sql_statement_fini(statement);
         arena_fini(arena);
@@ -153,8 +154,8 @@ static enum status run_query(struct run *run, struct statement *statement, struc
     return status;
 }
 
-static enum status run_statement(struct run *run, struct statement *statement,
-                                 struct arena *arena, struct error *err)
+static enum status run_statement(struct run *run, struct statement *statement, struct arena *arena,
+                                 struct error *err)
 {
     struct engine_result result;
     if (run->explain &&
@@ -207,9 +208,9 @@ static enum status load(struct run *run, const struct script *script, struct buf
     if (status == OK)
         status = buf_check(&raw, script->name, err);
     if (status == OK)
-        status = sql_substitute(out, (struct str){(const char *)raw.data, raw.length},
-                                run->variables, run->variable_count,
-                                script->path ? run->process.context.io : NULL, err);
+        status =
+            sql_substitute(out, (struct str){(const char *)raw.data, raw.length}, run->variables,
+                           run->variable_count, script->path ? run->process.context.io : NULL, err);
     buf_fini(&raw);
     return status;
 }
@@ -224,12 +225,12 @@ static int run_script(struct run *run, const struct script *script)
     buf_init(&message, 1u << 20);
     enum status status = load(run, script, &text, &err);
     if (status == OK)
-        status = run_text(run, script->name,
-                          (struct str){(const char *)text.data, text.length}, &is_job, &err);
+        status = run_text(run, script->name, (struct str){(const char *)text.data, text.length},
+                          &is_job, &err);
     if (status != OK) {
         code = is_job ? EXIT_JOB_FAILED : EXIT_BAD_USAGE;
-        sql_format_error(&message, script->name,
-                         (struct str){(const char *)text.data, text.length}, &err);
+        sql_format_error(&message, script->name, (struct str){(const char *)text.data, text.length},
+                         &err);
         fprintf(stderr, "%s%s", buf_text(&message),
                 message.length && message.data[message.length - 1] == '\n' ? "" : "\n");
     }

@@ -1,8 +1,8 @@
 /* wait.c - waiting for queries and jobs: rows to the terminal, signals, "why no output".
  *
- * Rows come on a worker thread, which must not block: batches are queued here and printed by the main
- * thread; a full queue stops the query until it has been printed. The first SIGINT or SIGTERM stops
- * the jobs, the second ends the process at once.
+ * Rows come on a worker thread, which must not block: batches are queued here and printed by the
+ * main thread; a full queue stops the query until it has been printed. The first SIGINT or SIGTERM
+ * stops the jobs, the second ends the process at once.
  */
 #include "cli/cli.h"
 
@@ -31,9 +31,7 @@ static void stop_job(void *context, struct engine_job *job)
 static void interrupted(void *context, uint32_t count)
 {
     if (count > 1) {
-        static const char text[] = "leat: interrupted again, ending at once\n";
-        if (write(2, text, sizeof(text) - 1) < 0)
-            _exit(EXIT_JOB_FAILED);
+        fprintf(stderr, "leat: interrupted again, ending at once\n");
         _exit(EXIT_JOB_FAILED);
     }
     atomic_store(&interrupts.seen, true);
@@ -252,8 +250,8 @@ int jobs_wait(struct engine *engine)
             engine_job_status(left.job, &status);
             if (status.rows_written == 0 && patience_us != -1)
                 say_why(left.job);
-            patience_us = patience_us == WHY_FIRST_US && status.rows_written == 0 ? WHY_AGAIN_US
-                                                                                  : -1;
+            patience_us =
+                patience_us == WHY_FIRST_US && status.rows_written == 0 ? WHY_AGAIN_US : -1;
         }
         if (report(left.job) != EXIT_FINE)
             code = EXIT_JOB_FAILED;

@@ -1,9 +1,10 @@
-/* engine.h - sessions, statements, jobs, settings: everything that command line, server and shell do.
+/* engine.h - sessions, statements, jobs, settings: everything that command line, server and shell
+ * do.
  *
  *   text --sql--> struct statement --engine_execute--> catalog change | result rows | job
  *
- * An engine is one per process. A session (settings, and the engine's catalog) is used by one thread at
- * a time. Jobs run on the runtime's workers; callbacks of a query come from there.
+ * An engine is one per process. A session (settings, and the engine's catalog) is used by one
+ * thread at a time. Jobs run on the runtime's workers; callbacks of a query come from there.
  *
  * What is not here yet: checkpoints, restarts and the persisted catalog.
  */
@@ -32,8 +33,8 @@ struct catalog *engine_catalog(struct engine *engine);
 enum status session_open(struct session **out, struct engine *engine,
                          struct error *err) STATUS_CHECKED;
 void session_close(struct session *session);
-/* SET 'key' = 'value'. ERR_OPTION with the nearest key; ERR_UNSUPPORTED for Flink's keys that are not
- * built. */
+/* SET 'key' = 'value'. ERR_OPTION with the nearest key; ERR_UNSUPPORTED for Flink's keys that are
+ * not built. */
 enum status session_set(struct session *session, struct str key, struct str value,
                         struct error *err) STATUS_CHECKED;
 const struct sql_session *session_sql(const struct session *session);

@@ -1,7 +1,7 @@
 /* jobs.c - statement to plan to running job, and the list of jobs.
  *
- * A job keeps its statement's arena, its plan and a copy of the plugin context until it is released:
- * operators borrow from all three.
+ * A job keeps its statement's arena, its plan and a copy of the plugin context until it is
+ * released: operators borrow from all three.
  */
 #include "engine/engine_int.h"
 

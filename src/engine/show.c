@@ -81,8 +81,7 @@ static enum status show_objects(struct session *session, const struct statement 
 {
     static const char *const tables[] = {"table name"}, *const views[] = {"view name"};
     struct table_builder table;
-    struct list_context list = {
-        &table, statement->like, statement->kind == STATEMENT_SHOW_VIEWS};
+    struct list_context list = {&table, statement->like, statement->kind == STATEMENT_SHOW_VIEWS};
     table_begin(&table, out, 1, list.views_only ? views : tables);
     catalog_list(session->engine->catalog, list_object, &list);
     return table_end(&table, err);

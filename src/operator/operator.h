@@ -1,24 +1,25 @@
 /* operator.h - the contract of streaming operators (contracts.md section 2).
  *
- * One const struct operator_class a kind, one struct operator an instance and subtask; operators of a
- * chain call each other directly through operator_emit(). All calls of one operator come from one
+ * One const struct operator_class a kind, one struct operator an instance and subtask; operators of
+ * a chain call each other directly through operator_emit(). All calls of one operator come from one
  * thread at a time (its task); none blocks.
  *
  * Flow control: operator_emit always takes the batch. When something downstream is full (a sink, an
  * exchange), the batch waits on that edge and operator_blocked() becomes true: the task gives the
- * chain no new input until it has drained. An operator that has much more to emit (a window firing a
- * million keys) looks at operator_blocked() after each batch and answers PUSH_FULL; resume() is then
- * called until it answers PUSH_DONE, before any other call.
+ * chain no new input until it has drained. An operator that has much more to emit (a window firing
+ * a million keys) looks at operator_blocked() after each batch and answers PUSH_FULL; resume() is
+ * then called until it answers PUSH_DONE, before any other call.
  *
- * Order of events at a port: batches, watermarks, status, barriers in the order sent. A batch's marks
- * are its own watermarks; after a batch with marks the runtime calls watermark() with the last one.
- * Members that are NULL do the default: watermark, status, end and flush are passed on, once all
- * ports have seen them (watermark: the minimum over non-idle ports).
+ * Order of events at a port: batches, watermarks, status, barriers in the order sent. A batch's
+ * marks are its own watermarks; after a batch with marks the runtime calls watermark() with the
+ * last one. Members that are NULL do the default: watermark, status, end and flush are passed on,
+ * once all ports have seen them (watermark: the minimum over non-idle ports).
  *
  * The runtime has already combined what comes in: the marks of a batch and the argument of
- * watermark() are the operator's watermark (the minimum over its non-idle ports and channels), rising
- * only; end() is called once, when every port has ended, after watermark(WATERMARK_MAX). An operator
- * that handles watermark() passes it on itself with operator_emit_watermark(), after its rows.
+ * watermark() are the operator's watermark (the minimum over its non-idle ports and channels),
+ * rising only; end() is called once, when every port has ended, after watermark(WATERMARK_MAX). An
+ * operator that handles watermark() passes it on itself with operator_emit_watermark(), after its
+ * rows.
  */
 #ifndef LEAT_OPERATOR_OPERATOR_H
 #define LEAT_OPERATOR_OPERATOR_H
@@ -31,29 +32,30 @@
 struct operator;
 struct operator_host; /* the runtime's side: edges, timers, clock */
 
-enum poll_state { /* of operators without input: sources, values */
-    OPERATOR_MORE,  /* call again */
-    OPERATOR_WAIT,  /* after operator_wake() was notified or the timer is due */
-    OPERATOR_ENDED, /* no more rows for ever; the runtime sends WATERMARK_MAX and the end */
-    OPERATOR_FAILED,
+enum poll_state {                 /* of operators without input: sources, values */
+                  OPERATOR_MORE,  /* call again */
+                  OPERATOR_WAIT,  /* after operator_wake() was notified or the timer is due */
+                  OPERATOR_ENDED, /* no more rows for ever; the runtime sends WATERMARK_MAX and the
+                                     end */
+                  OPERATOR_FAILED,
 };
 
 struct operator_class {
-    size_t size; /* sizeof(struct operator_class) */
-    const char *name; /* "GroupAggregate" */
-    enum status (*open)(struct operator *op, struct error *err); /* sets op->state */
-    enum push_result (*push)(struct operator *op, uint32_t port, struct batch *batch,
+    size_t size;                                                 /* sizeof(struct operator_class) */
+    const char *name;                                            /* "GroupAggregate" */
+    enum status (*open)(struct operator* op, struct error *err); /* sets op->state */
+    enum push_result (*push)(struct operator* op, uint32_t port, struct batch *batch,
                              struct error *err); /* borrows batch */
     /* No input: read and emit about one batch. Not called while operator_blocked(). */
-    enum poll_state (*poll)(struct operator *op, struct error *err);
-    enum push_result (*resume)(struct operator *op, struct error *err);
-    enum push_result (*watermark)(struct operator *op, int64_t watermark_us, struct error *err);
-    enum push_result (*timer)(struct operator *op, int64_t due_us, struct error *err);
+    enum poll_state (*poll)(struct operator* op, struct error *err);
+    enum push_result (*resume)(struct operator* op, struct error *err);
+    enum push_result (*watermark)(struct operator* op, int64_t watermark_us, struct error *err);
+    enum push_result (*timer)(struct operator* op, int64_t due_us, struct error *err);
     /* The last call before close; what is emitted goes before the end that is passed on. */
-    enum push_result (*end)(struct operator *op, struct error *err);
-    enum push_result (*flush)(struct operator *op, uint64_t epoch, struct error *err);
-    bool (*why)(struct operator *op, struct buf *out); /* false: nothing to say */
-    void (*close)(struct operator *op);                /* also after a failed open */
+    enum push_result (*end)(struct operator* op, struct error *err);
+    enum push_result (*flush)(struct operator* op, uint64_t epoch, struct error *err);
+    bool (*why)(struct operator* op, struct buf *out); /* false: nothing to say */
+    void (*close)(struct operator* op);                /* also after a failed open */
 };
 
 struct operator_metrics { /* names of Flink where one exists (contracts.md rule 37) */
@@ -64,7 +66,8 @@ struct operator_metrics { /* names of Flink where one exists (contracts.md rule 
     struct metric_cell last_emit_us, last_input_us;
 };
 
-struct operator {
+struct operator
+{
     const struct operator_class *class;
     const struct plan_node *node;
     void *state; /* the class's own struct */
@@ -80,27 +83,28 @@ struct operator {
 
 /* Hands the batch (borrowed) to every reader of the output. Output 0 is the main one, 1 a source's
  * dead letters. PUSH_DONE, or PUSH_ERROR, which the caller passes on. */
-enum push_result operator_emit(struct operator *op, uint32_t output, struct batch *batch,
+enum push_result operator_emit(struct operator* op, uint32_t output, struct batch *batch,
                                struct error *err);
-enum push_result operator_emit_watermark(struct operator *op, int64_t watermark_us,
+enum push_result operator_emit_watermark(struct operator* op, int64_t watermark_us,
                                          struct error *err);
 /* All splits are idle (the output's watermark holds nobody back) or one is active again. */
-enum push_result operator_emit_status(struct operator *op, bool idle, struct error *err);
-bool operator_blocked(const struct operator *op);
+enum push_result operator_emit_status(struct operator* op, bool idle, struct error *err);
+bool operator_blocked(const struct operator* op);
 /* One processing-time timer per operator; re-arming moves it, INT64_MAX disarms. due_us is wall
  * time. */
-enum status operator_set_timer(struct operator *op, int64_t due_us, struct error *err) STATUS_CHECKED;
+enum status operator_set_timer(struct operator* op, int64_t due_us,
+                               struct error *err) STATUS_CHECKED;
 /* For connectors: wakes the operator's task. Valid until close. */
-struct wake *operator_wake(struct operator *op);
-/* Memory shared by the subtasks of op's node: zeroed, size_bytes, the same pointer for each; made by
- * the first caller and freed after the last close. Only to be asked for in open. */
-void *operator_shared(struct operator *op, size_t size_bytes, struct error *err);
-uint32_t operator_batch_rows(const struct operator *op); /* most rows of a batch to read */
-const char *operator_job_name(const struct operator *op);
+struct wake *operator_wake(struct operator* op);
+/* Memory shared by the subtasks of op's node: zeroed, size_bytes, the same pointer for each; made
+ * by the first caller and freed after the last close. Only to be asked for in open. */
+void *operator_shared(struct operator* op, size_t size_bytes, struct error *err);
+uint32_t operator_batch_rows(const struct operator* op); /* most rows of a batch to read */
+const char *operator_job_name(const struct operator* op);
 /* No more input is needed (a LIMIT is full): the job ends as if its sources had ended. */
-void operator_satisfied(struct operator *op);
+void operator_satisfied(struct operator* op);
 /* Rows of a PLAN_COLLECT to whoever started the job; PUSH_FULL: taken, wait for the wake. */
-enum push_result operator_collect(struct operator *op, struct batch *batch, struct error *err);
+enum push_result operator_collect(struct operator* op, struct batch *batch, struct error *err);
 
 /* The class for a node. NULL: no operator is built for it. */
 const struct operator_class *operator_class_for(enum plan_op op);

@@ -26,9 +26,8 @@ static bool key_through_calc(struct planner *planner, struct plan_node *node)
         return false;
     for (uint32_t k = 0; k < input->upsert_key_count; k++) {
         uint32_t i = 0;
-        while (i < node->column_count &&
-               !(node->calc.exprs[i]->kind == EXPR_COLUMN &&
-                 node->calc.exprs[i]->column == input->upsert_key[k]))
+        while (i < node->column_count && !(node->calc.exprs[i]->kind == EXPR_COLUMN &&
+                                           node->calc.exprs[i]->column == input->upsert_key[k]))
             i++;
         if (i == node->column_count)
             return false;
@@ -46,10 +45,11 @@ static enum status forward_sink(struct planner *planner, struct plan_node *node)
     if (!updates(input))
         return OK;
     if (node->sink.mode == SINK_APPEND)
-        return error_set(planner->err, ERR_UNSUPPORTED,
-                         "table sink '%s' (connector '%s') does not support the update changes that "
-                         "this query produces: it takes rows that are never changed later",
-                         table->name, table->connector);
+        return error_set(
+            planner->err, ERR_UNSUPPORTED,
+            "table sink '%s' (connector '%s') does not support the update changes that "
+            "this query produces: it takes rows that are never changed later",
+            table->name, table->connector);
     if (node->sink.mode == SINK_RETRACT)
         return OK;
     /* a row is found again by the table's primary key: the query's key must lie within it */
@@ -58,10 +58,11 @@ static enum status forward_sink(struct planner *planner, struct plan_node *node)
         for (uint32_t i = 0; i < table->primary_key_count; i++)
             found = found || table->primary_key[i] == input->upsert_key[k];
         if (!found)
-            return error_set(planner->err, ERR_UNSUPPORTED,
-                             "table sink '%s': the primary key does not contain '%s', the key of the "
-                             "query's updates; upsert materialization is not built",
-                             table->name, input->names[input->upsert_key[k]]);
+            return error_set(
+                planner->err, ERR_UNSUPPORTED,
+                "table sink '%s': the primary key does not contain '%s', the key of the "
+                "query's updates; upsert materialization is not built",
+                table->name, input->names[input->upsert_key[k]]);
     }
     return OK;
 }

@@ -149,8 +149,8 @@ static void format_arguments(struct buf *out, const struct plan_node *node)
     case PLAN_WINDOW_AGGREGATE:
         buf_append_text(out, "(groupBy=[");
         format_columns(out, node->window.keys, node->window.key_count, input_names);
-        buf_printf(out, "], window=[TUMBLE(%s, size=[%lld ms]", input_names[node->window.time_column],
-                   (long long)node->window.size_ms);
+        buf_printf(out, "], window=[TUMBLE(%s, size=[%lld ms]",
+                   input_names[node->window.time_column], (long long)node->window.size_ms);
         if (node->window.offset_ms)
             buf_printf(out, ", offset=[%lld ms]", (long long)node->window.offset_ms);
         buf_append_text(out, ")], select=[");

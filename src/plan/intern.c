@@ -1,8 +1,9 @@
-/* intern.c - the table of distinct relational nodes of a job, and which of their columns are needed.
+/* intern.c - the table of distinct relational nodes of a job, and which of their columns are
+ * needed.
  *
  * Nodes that are structurally equal share an entry (hash-consing by comparison: a job has tens of
- * nodes), so that views and tables used several times are computed once. Entries stand inputs before
- * users; needed columns therefore flow in one backward pass.
+ * nodes), so that views and tables used several times are computed once. Entries stand inputs
+ * before users; needed columns therefore flow in one backward pass.
  */
 #include "plan/plan_int.h"
 

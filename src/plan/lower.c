@@ -1,9 +1,10 @@
-/* lower.c - relational nodes to operators: projections and filters merged into one calc, unions, sorts.
+/* lower.c - relational nodes to operators: projections and filters merged into one calc, unions,
+ * sorts.
  *
- * Each entry becomes a node and a map from its columns to the node's, so that dropping and reordering
- * columns costs no operator. A chain of projections, filters and window bounds that nobody else reads
- * becomes one calc: the condition is evaluated first, narrowing at each AND, so a computed column can
- * only fail for rows that passed (contracts.md rule 6).
+ * Each entry becomes a node and a map from its columns to the node's, so that dropping and
+ * reordering columns costs no operator. A chain of projections, filters and window bounds that
+ * nobody else reads becomes one calc: the condition is evaluated first, narrowing at each AND, so a
+ * computed column can only fail for rows that passed (contracts.md rule 6).
  */
 #include "plan/plan_int.h"
 
@@ -149,8 +150,7 @@ static bool calc_descend(struct planner *planner, struct calc *calc, bool first)
             return false;
         break;
     case REL_FILTER: {
-        const struct expr *both =
-            plan_and(planner->arena, rel->filter.condition, calc->condition);
+        const struct expr *both = plan_and(planner->arena, rel->filter.condition, calc->condition);
         if (!both)
             return false;
         calc->condition = both;
@@ -290,8 +290,7 @@ static enum status lower_union(struct planner *planner, uint32_t index)
 {
     const struct rel *rel = planner->entries[index].rel;
     const bool *needed = planner->entries[index].needed;
-    struct plan_node **inputs =
-        ARENA_ARRAY(planner->arena, rel->input_count, struct plan_node *);
+    struct plan_node **inputs = ARENA_ARRAY(planner->arena, rel->input_count, struct plan_node *);
     TRY(arena_check(planner->arena, "the plan", planner->err));
     uint32_t parallelism = 1;
     for (uint32_t k = 0; k < rel->input_count; k++) {

@@ -1,8 +1,9 @@
 /* lower_aggregate.c - GROUP BY to group or window aggregation: the input is first brought into the
  * form [keys, time, arguments, filters], so that operators read plain columns.
  *
- * Output of a REL_AGGREGATE is keys then results; of the window operator it is keys without the window's
- * bounds, window_start, window_end, window_time, results: the entry's map says where each went.
+ * Output of a REL_AGGREGATE is keys then results; of the window operator it is keys without the
+ * window's bounds, window_start, window_end, window_time, results: the entry's map says where each
+ * went.
  */
 #include "plan/plan_int.h"
 
@@ -40,8 +41,7 @@ static enum status prepare_calls(struct planner *planner, const struct rel *rel,
         calls[i].bound.arg_type = call->arg ? call->arg->type : NULL;
         calls[i].bound.distinct = call->distinct;
         calls[i].text = call->text;
-        calls[i].arg_column =
-            call->arg ? (int32_t)prepare(planner, list, call->arg, NULL) : -1;
+        calls[i].arg_column = call->arg ? (int32_t)prepare(planner, list, call->arg, NULL) : -1;
         calls[i].filter_column =
             call->filter ? (int32_t)prepare(planner, list, call->filter, NULL) : -1;
     }
@@ -56,8 +56,8 @@ static enum status bind_calls(struct planner *planner, const struct rel *rel,
     TRY(plan_changelog_forward(planner));
     for (uint32_t i = 0; i < rel->aggregate.call_count; i++) {
         calls[i].bound.retracting = input->changelog != CHANGELOG_APPEND;
-        TRY(calls[i].bound.def->bind(&calls[i].bound, planner->arena,
-                                     rel->aggregate.calls[i].pos, planner->err));
+        TRY(calls[i].bound.def->bind(&calls[i].bound, planner->arena, rel->aggregate.calls[i].pos,
+                                     planner->err));
     }
     return OK;
 }
@@ -76,8 +76,7 @@ static const char *aggregate_state_name(struct planner *planner, const struct re
     struct buf keys;
     buf_init(&keys, 4096);
     for (uint32_t i = 0; i < rel->aggregate.key_count; i++)
-        buf_printf(&keys, "%s%s", i ? "," : "",
-                   rel->inputs[0]->names[rel->aggregate.keys[i]]);
+        buf_printf(&keys, "%s%s", i ? "," : "", rel->inputs[0]->names[rel->aggregate.keys[i]]);
     const char *name = arena_printf(planner->arena, "%s%s%s(%s)", rel->path ? rel->path : "",
                                     rel->path && *rel->path ? "/" : "", kind, buf_text(&keys));
     buf_fini(&keys);
@@ -189,14 +188,14 @@ enum status plan_lower_aggregate(struct planner *planner, uint32_t index)
         uint32_t column = rel->aggregate.keys[i];
         if (by_window && is_window_column(input, column))
             continue;
-        keys[key_count++] = prepare(planner, &list, input_column(planner, input, column),
-                                    input->names[column]);
+        keys[key_count++] =
+            prepare(planner, &list, input_column(planner, input, column), input->names[column]);
     }
     uint32_t time_column = 0;
     if (by_window)
-        time_column = prepare(
-            planner, &list,
-            input_column(planner, input, (uint32_t)input->window_start_column), "window_start");
+        time_column = prepare(planner, &list,
+                              input_column(planner, input, (uint32_t)input->window_start_column),
+                              "window_start");
     struct plan_aggregate *calls;
     TRY(prepare_calls(planner, rel, &list, &calls));
     struct plan_node *below;

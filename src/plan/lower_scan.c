@@ -1,5 +1,6 @@
-/* lower_scan.c - tables at both ends of a job: scans with only the fields that are needed, sinks with
- * the changelog they accept. Table options of leat and Flink that are not the connector's are read here. */
+/* lower_scan.c - tables at both ends of a job: scans with only the fields that are needed, sinks
+ * with the changelog they accept. Table options of leat and Flink that are not the connector's are
+ * read here. */
 #include "plan/plan_int.h"
 
 #include <stddef.h>
@@ -16,11 +17,16 @@ static const char *const BAD_ROWS_CHOICES[] = {"fail", "skip", "dead-letter", NU
 
 /* Keys that plugin_validate leaves to the planner (plugin/connector.h, PLUGIN_TABLE_OPTIONS). */
 static const struct option_def SCAN_OPTIONS[] = {
-    {.key = "leat.bad-rows", .kind = OPTION_ENUM, .offset = offsetof(struct scan_options, bad_rows),
-     .default_value = "fail", .choices = BAD_ROWS_CHOICES},
-    {.key = "leat.dead-letter.table", .kind = OPTION_STRING,
+    {.key = "leat.bad-rows",
+     .kind = OPTION_ENUM,
+     .offset = offsetof(struct scan_options, bad_rows),
+     .default_value = "fail",
+     .choices = BAD_ROWS_CHOICES},
+    {.key = "leat.dead-letter.table",
+     .kind = OPTION_STRING,
      .offset = offsetof(struct scan_options, dead_letter_table)},
-    {.key = "scan.watermark.idle-timeout", .kind = OPTION_DURATION,
+    {.key = "scan.watermark.idle-timeout",
+     .kind = OPTION_DURATION,
      .offset = offsetof(struct scan_options, idle_timeout_ms)},
 };
 
@@ -46,8 +52,7 @@ static enum status read_options(struct planner *planner, const struct catalog_ob
     size_t count = 0;
     TRY(arena_check(planner->arena, "the plan", planner->err));
     for (size_t i = 0; i < table->option_count; i++)
-        if (option_find(SCAN_OPTIONS, COUNT_OF(SCAN_OPTIONS),
-                        table->options[i].key))
+        if (option_find(SCAN_OPTIONS, COUNT_OF(SCAN_OPTIONS), table->options[i].key))
             own[count++] = table->options[i];
     *out = (struct scan_options){.idle_timeout_ms = planner->settings->idle_timeout_ms};
     return option_parse(SCAN_OPTIONS, COUNT_OF(SCAN_OPTIONS), own, count, NULL, table->full_name,
@@ -72,8 +77,7 @@ static enum status choose_inputs(struct planner *planner, const struct rel_entry
     uint32_t total = field_count + rel->scan.metadata_count;
     struct scan_use used = {ARENA_ARRAY(planner->arena, total + 1, bool)};
     uint32_t *wanted = ARENA_ARRAY(planner->arena, total + 1, uint32_t);
-    struct table_metadata *metadata =
-        ARENA_ARRAY(planner->arena, total + 1, struct table_metadata);
+    struct table_metadata *metadata = ARENA_ARRAY(planner->arena, total + 1, struct table_metadata);
     TRY(arena_check(planner->arena, "the plan", planner->err));
     for (uint32_t i = 0; i < rel->column_count; i++)
         if (entry->needed[i])
@@ -152,9 +156,9 @@ static enum status source_plugins(struct planner *planner, const struct catalog_
 
 /* The columns of a source's second output; a dead-letter table has any of them, by name. */
 static const struct table_field DEAD_LETTER_FIELDS[] = {
-    {"source", &TYPE_OF_STRING},     {"partition", &TYPE_OF_INT},
-    {"offset", &TYPE_OF_BIGINT},     {"payload", &TYPE_OF_BYTES},
-    {"error_code", &TYPE_OF_STRING}, {"error_text", &TYPE_OF_STRING},
+    {"source", &TYPE_OF_STRING},        {"partition", &TYPE_OF_INT},
+    {"offset", &TYPE_OF_BIGINT},        {"payload", &TYPE_OF_BYTES},
+    {"error_code", &TYPE_OF_STRING},    {"error_text", &TYPE_OF_STRING},
     {"time", &TYPE_OF_TIMESTAMP_LTZ_3},
 };
 
@@ -176,8 +180,12 @@ static const struct expr *dead_letter_column(struct planner *planner,
         if (!cast || !args)
             return NULL;
         args[0] = column;
-        *cast = (struct expr){.kind = EXPR_CAST, .type = field->type, .pos = insert->pos,
-                              .arg_count = 1, .args = args, .cast.implicit = true};
+        *cast = (struct expr){.kind = EXPR_CAST,
+                              .type = field->type,
+                              .pos = insert->pos,
+                              .arg_count = 1,
+                              .args = args,
+                              .cast.implicit = true};
         return cast;
     }
     error_set(planner->err, ERR_OPTION,

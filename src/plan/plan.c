@@ -102,8 +102,7 @@ static enum status build(struct planner *planner, const struct statement *statem
     return plan_changelogs(planner);
 }
 
-static const char *job_name(const struct plan_settings *settings,
-                            const struct statement *statement)
+static const char *job_name(const struct plan_settings *settings, const struct statement *statement)
 {
     if (settings->job_name)
         return settings->job_name;
@@ -127,8 +126,8 @@ enum status plan_make(struct plan **out, const struct statement *statement,
     }
     if (status != OK) {
         if (err && err->pos.line == 0)
-            error_at(err, statement->insert_count == 1 ? statement->inserts[0].pos
-                                                       : statement->pos);
+            error_at(err,
+                     statement->insert_count == 1 ? statement->inserts[0].pos : statement->pos);
         plan_free(plan);
         return status;
     }

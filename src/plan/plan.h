@@ -1,6 +1,6 @@
 /* plan.h - physical plans: const trees of operator arguments, and how they are made and shown.
  *
- *   struct rel --rewrite*.c--> struct rel --changelog.c, physical.c--> struct plan_node
+ *   struct rel --intern.c--> distinct nodes --lower*.c, changelog.c--> struct plan_node
  *
  * A plan_node says what one operator does; operators keep their running state in parallel trees and
  * never write to the plan. Inputs are pointers; a node with several readers is a shared sub-plan.
@@ -27,9 +27,9 @@ enum plan_op {
 
 /* Which row kinds an edge carries. */
 enum plan_changelog {
-    CHANGELOG_APPEND = 1,         /* +I */
-    CHANGELOG_UPSERT = 2,         /* +I +U -D by upsert key */
-    CHANGELOG_RETRACT = 4,        /* all */
+    CHANGELOG_APPEND = 1,  /* +I */
+    CHANGELOG_UPSERT = 2,  /* +I +U -D by upsert key */
+    CHANGELOG_RETRACT = 4, /* all */
 };
 
 enum plan_phase { PHASE_SINGLE, PHASE_LOCAL, PHASE_GLOBAL };
@@ -45,9 +45,9 @@ struct plan_aggregate {
 
 struct plan_node {
     enum plan_op op;
-    uint32_t id;          /* unique within the plan, inputs before users */
-    const char *state_name; /* stable (contracts.md rule 16); NULL: keeps no state */
-    uint32_t parallelism; /* equal along a chain; of an exchange: its receivers' */
+    uint32_t id;                   /* unique within the plan, inputs before users */
+    const char *state_name;        /* stable (contracts.md rule 16); NULL: keeps no state */
+    uint32_t parallelism;          /* equal along a chain; of an exchange: its receivers' */
     enum plan_changelog changelog; /* of the output */
     uint32_t upsert_key_count;     /* of the output; 0: none known */
     const uint32_t *upsert_key;
@@ -78,9 +78,9 @@ struct plan_node {
             const struct expr *watermark;
             int32_t rowtime_column;
             int64_t idle_timeout_ms; /* scan.watermark.idle-timeout; 0: never idle */
-            /* BAD_ROWS_DEAD_LETTER: bad rows leave through output 1, with the columns source STRING,
-             * partition INT, offset BIGINT, payload BYTES, error_code STRING, error_text STRING,
-             * time TIMESTAMP_LTZ(3). */
+            /* BAD_ROWS_DEAD_LETTER: bad rows leave through output 1, with the columns source
+             * STRING, partition INT, offset BIGINT, payload BYTES, error_code STRING, error_text
+             * STRING, time TIMESTAMP_LTZ(3). */
             enum bad_rows_policy bad_rows;
             bool bounded;
         } source;
@@ -97,7 +97,8 @@ struct plan_node {
             const uint32_t *keys;
         } exchange;
         struct { /* output: keys, then results (LOCAL: keys, then one BYTES column: all partials;
-                    only for calls that are append-only, not DISTINCT, with bound.portable). GLOBAL reads the partials from its input's last column. */
+                    only for calls that are append-only, not DISTINCT, with bound.portable). GLOBAL
+                    reads the partials from its input's last column. */
             enum plan_phase phase;
             uint32_t key_count;
             const uint32_t *keys; /* input columns */
@@ -111,8 +112,8 @@ struct plan_node {
         struct { /* output: keys, window_start, window_end, window_time, results */
             enum plan_phase phase;
             enum window_kind kind;
-            /* Of the input: the row's time, or (TIMESTAMP) the start of its window. LOCAL emits keys,
-             * one BIGINT NOT NULL (the window's start, microseconds in local time), one BYTES
+            /* Of the input: the row's time, or (TIMESTAMP) the start of its window. LOCAL emits
+             * keys, one BIGINT NOT NULL (the window's start, microseconds in local time), one BYTES
              * (partials); GLOBAL's is that BIGINT. */
             uint32_t time_column;
             /* The rows' time attribute is TIMESTAMP_LTZ: windows in the session zone; a time column
@@ -158,23 +159,23 @@ struct plan {
 };
 
 struct plan_settings {
-    uint32_t parallelism;         /* parallelism.default */
-    int mini_batch;               /* table.exec.mini-batch.enabled: -1 unset, 0 false, 1 true */
-    int64_t idle_timeout_ms;      /* table.exec.source.idle-timeout */
-    int64_t state_ttl_ms;         /* table.exec.state.ttl */
-    const char *job_name;         /* pipeline.name; NULL: the target's name */
+    uint32_t parallelism;    /* parallelism.default */
+    int mini_batch;          /* table.exec.mini-batch.enabled: -1 unset, 0 false, 1 true */
+    int64_t idle_timeout_ms; /* table.exec.source.idle-timeout */
+    int64_t state_ttl_ms;    /* table.exec.state.ttl */
+    const char *job_name;    /* pipeline.name; NULL: the target's name */
     const struct function_session *function_session;
     const struct plugin_registry *registry;
-    struct catalog *catalog;      /* for dead-letter tables */
-    bool collect_changes;         /* a top-level SELECT shows every change, not current rows */
+    struct catalog *catalog; /* for dead-letter tables */
+    bool collect_changes;    /* a top-level SELECT shows every change, not current rows */
 };
 
 enum status plan_make(struct plan **out, const struct statement *statement,
                       const struct plan_settings *settings, struct error *err) STATUS_CHECKED;
 void plan_free(struct plan *plan);
 
-/* EXPLAIN: the bound query, the optimised one, and the physical plan with changelog modes, keys, state, watermark
- * path and what each sink guarantees. */
+/* EXPLAIN: the bound query, the optimised one, and the physical plan with changelog modes, keys,
+ * state, watermark path and what each sink guarantees. */
 enum status plan_explain(struct buf *out, const struct statement *statement,
                          const struct plan_settings *settings, struct error *err) STATUS_CHECKED;
 

@@ -42,8 +42,8 @@ enum status plan_mark_needed(struct planner *planner) STATUS_CHECKED;
 /* lower.c */
 enum status plan_lower(struct planner *planner, uint32_t entry) STATUS_CHECKED;
 /* Exactly `count` columns computed from the entry's rel columns. window_start (-1: none) is the
- * number of the expression that is a window's start: the time it was computed from may stand for it,
- * since whoever aggregates by window takes the floor anyway. */
+ * number of the expression that is a window's start: the time it was computed from may stand for
+ * it, since whoever aggregates by window takes the floor anyway. */
 enum status plan_lower_projection(struct planner *planner, uint32_t entry,
                                   const struct expr *const *exprs, const char *const *names,
                                   uint32_t count, int32_t window_start,

@@ -1,5 +1,5 @@
-/* substitute.c - expression trees of the planner: columns replaced by expressions, conjunctions, the
- * window bounds of a table function as calls. */
+/* substitute.c - expression trees of the planner: columns replaced by expressions, conjunctions,
+ * the window bounds of a table function as calls. */
 #include "plan/plan_int.h"
 
 #include "function/function_window.h"

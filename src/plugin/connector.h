@@ -6,10 +6,10 @@
  *
  * Source:  open -> discover splits -> reader per split -> poll, poll, ... -> close
  *   A reader yields records (for a format) or finished batches. After every poll position() tells
- *   where the split is read up to: an opaque versioned byte string from which reader_open() continues
- *   exactly (replay EXACT) or not at all (NONE; contracts.md rule 18).
- * Sink:    open -> writer per subtask -> write ... flush(epoch) ... -> finish -> close
- *   flush answers DONE once everything written before is durable in the target (rule 31).
+ *   where the split is read up to: an opaque versioned byte string from which reader_open()
+ * continues exactly (replay EXACT) or not at all (NONE; contracts.md rule 18). Sink:    open ->
+ * writer per subtask -> write ... flush(epoch) ... -> finish -> close flush answers DONE once
+ * everything written before is durable in the target (rule 31).
  */
 #ifndef LEAT_PLUGIN_CONNECTOR_H
 #define LEAT_PLUGIN_CONNECTOR_H
@@ -60,8 +60,8 @@ struct source;
 struct source_reader;
 
 struct source_class {
-    size_t size; /* sizeof(struct source_class) */
-    bool needs_format;  /* yields records; the table's 'format' decodes them */
+    size_t size;                           /* sizeof(struct source_class) */
+    bool needs_format;                     /* yields records; the table's 'format' decodes them */
     const struct table_metadata *metadata; /* what it offers; types are the connector's */
     size_t metadata_count;
     /* Bounded as declared by these options (a bounded job ends). Pure; parses options only. */
@@ -101,10 +101,10 @@ enum push_result {
     PUSH_ERROR, /* err is set */
 };
 
-enum sink_mode { /* which changelogs it accepts */
-    SINK_APPEND,  /* +I only */
-    SINK_UPSERT,  /* +I, +U and -D by primary key; -U is left out */
-    SINK_RETRACT, /* all four kinds */
+enum sink_mode {               /* which changelogs it accepts */
+                 SINK_APPEND,  /* +I only */
+                 SINK_UPSERT,  /* +I, +U and -D by primary key; -U is left out */
+                 SINK_RETRACT, /* all four kinds */
 };
 
 struct sink_request {
@@ -149,7 +149,8 @@ struct connector_class {
     size_t size;
     const char *name; /* "kafka" */
     const char *help;
-    const struct option_def *options; /* all options of source and sink, "connector" and the format's apart */
+    const struct option_def
+        *options; /* all options of source and sink, "connector" and the format's apart */
     size_t option_count;
     const struct source_class *source; /* NULL: cannot be read */
     const struct sink_class *sink;     /* NULL: cannot be written */
@@ -173,6 +174,7 @@ enum status plugin_table_format(const struct plugin_registry *registry,
                                 struct error *err) STATUS_CHECKED;
 /* Check every WITH option of a table against connector and format; errors carry positions. */
 enum status plugin_validate(const struct plugin_registry *registry,
-                            const struct table_description *table, struct error *err) STATUS_CHECKED;
+                            const struct table_description *table,
+                            struct error *err) STATUS_CHECKED;
 
 #endif

@@ -1,4 +1,5 @@
-/* context.h - what the process hands to connectors and formats; made by cli/engine, const afterwards. */
+/* context.h - what the process hands to connectors and formats; made by cli/engine, const
+ * afterwards. */
 #ifndef LEAT_PLUGIN_CONTEXT_H
 #define LEAT_PLUGIN_CONTEXT_H
 
@@ -13,16 +14,17 @@ struct plugin_context {
     struct mem_owner *owner; /* connectors make children of it */
     const struct zone *zone; /* table.local-time-zone */
 
-    /* The log of the broker in this process, for connector/kafka: opened at the first call (the data
-     * directory is made and locked then), the same for all later ones, closed by the process after
-     * the last job. NULL: this process has none. May block on the local disk; from any thread. */
+    /* The log of the broker in this process, for connector/kafka: opened at the first call (the
+     * data directory is made and locked then), the same for all later ones, closed by the process
+     * after the last job. NULL: this process has none. May block on the local disk; from any
+     * thread. */
     enum status (*embedded_log)(const struct plugin_context *context, struct log **out,
                                 struct error *err);
     const char *embedded_address; /* "127.0.0.1:9092": its listener; NULL: it does not listen */
 
-    const char *data_directory;       /* --data */
+    const char *data_directory;        /* --data */
     const char *const *security_roots; /* NULL-terminated; NULL: any path (command line) */
-    int output_fd;                    /* where `print` writes: stdout */
+    int output_fd;                     /* where `print` writes: stdout */
 };
 
 /* Tells a task that polling again is worth it: from any thread, any number of times, cheap. The

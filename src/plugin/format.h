@@ -1,8 +1,8 @@
 /* format.h - the contract of formats: bytes to columns and back.
  *
- * A decoder turns up to BATCH_ROWS_MAX records into one batch of the wanted columns; an encoder turns
- * a batch's rows into byte strings. Both belong to one thread at a time. Nothing blocks, no callback
- * runs per row. Formats never abort on data: a record that cannot be used is a bad row.
+ * A decoder turns up to BATCH_ROWS_MAX records into one batch of the wanted columns; an encoder
+ * turns a batch's rows into byte strings. Both belong to one thread at a time. Nothing blocks, no
+ * callback runs per row. Formats never abort on data: a record that cannot be used is a bad row.
  */
 #ifndef LEAT_PLUGIN_FORMAT_H
 #define LEAT_PLUGIN_FORMAT_H
@@ -10,7 +10,7 @@
 #include "data/batch.h"
 #include "plugin/table.h"
 
-#define RECORD_NULL UINT32_MAX /* length of a value or key that is absent (a tombstone) */
+#define RECORD_NULL         UINT32_MAX /* length of a value or key that is absent (a tombstone) */
 #define RECORDS_BUFFERS_MAX 64
 
 /* Records of one split, in order: arrays of payload pointers into ref-counted buffers. Owned by the
@@ -28,8 +28,8 @@ struct records {
     uint32_t *value_lengths;
     const uint8_t **keys;
     uint32_t *key_lengths;
-    int64_t *offsets;       /* position of the record in its split */
-    int64_t *timestamps_us; /* UTC */
+    int64_t *offsets;        /* position of the record in its split */
+    int64_t *timestamps_us;  /* UTC */
     uint32_t *header_counts; /* NULL: none has headers; then headers_of gives the i-th record's */
     const struct record_header *const *headers;
     uint8_t timestamp_type; /* 0 none, 1 create time, 2 log append time */
@@ -61,7 +61,8 @@ struct decoder_request {
     const struct table_description *table;
     uint32_t wanted_count;
     const uint32_t *wanted; /* field numbers to produce, ascending; may be none (COUNT(*)) */
-    const struct option_given *options; /* with the format's prefix taken off: "ignore-parse-errors" */
+    const struct option_given
+        *options; /* with the format's prefix taken off: "ignore-parse-errors" */
     size_t option_count;
     const struct plugin_context *context;
     struct mem_owner *owner;
@@ -89,8 +90,8 @@ struct format_class {
      * set to NULL; a format with several or no rows a record sets it to the decoder's array of
      * record indices. bad is cleared first. ERR_* for memory only. */
     enum status (*decode)(struct decoder *decoder, const struct records *records,
-                          struct batch **out, const uint32_t **record_of_row,
-                          struct bad_rows *bad, struct error *err);
+                          struct batch **out, const uint32_t **record_of_row, struct bad_rows *bad,
+                          struct error *err);
     void (*decoder_close)(struct decoder *decoder);
 
     enum status (*encoder_open)(const struct encoder_request *request, struct encoder **out,

@@ -11,13 +11,20 @@ struct table_field {
     const struct type *type;
 };
 
-struct table_metadata { /* a METADATA column that the query needs */
+struct table_metadata {      /* a METADATA column that the query needs */
     const char *key;         /* "offset", "timestamp", ... */
     const struct type *type; /* the connector's own type; casts are the plan's */
 };
 
 /* Push-down: column op literal, all of them ANDed; the source answers which it takes over. */
-enum predicate_op { PREDICATE_EQ, PREDICATE_NE, PREDICATE_LT, PREDICATE_LE, PREDICATE_GT, PREDICATE_GE };
+enum predicate_op {
+    PREDICATE_EQ,
+    PREDICATE_NE,
+    PREDICATE_LT,
+    PREDICATE_LE,
+    PREDICATE_GT,
+    PREDICATE_GE
+};
 struct table_predicate {
     uint32_t field;
     enum predicate_op op;
@@ -32,7 +39,7 @@ struct table_description {
     uint32_t primary_key_count;
     const uint32_t *primary_key; /* field numbers; none for count 0 */
     uint32_t partition_key_count;
-    const uint32_t *partition_keys; /* PARTITIONED BY */
+    const uint32_t *partition_keys;     /* PARTITIONED BY */
     const struct option_given *options; /* WITH, without 'connector' */
     size_t option_count;
 };

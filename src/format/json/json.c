@@ -35,8 +35,7 @@ const size_t JSON_OPTION_COUNT = sizeof(JSON_OPTIONS) / sizeof(*JSON_OPTIONS);
 
 #define SCRATCH_BYTES_MAX (1u << 30)
 
-enum status json_check_column(const struct table_field *field, const char *table,
-                                struct error *err)
+enum status json_check_column(const struct table_field *field, const char *table, struct error *err)
 {
     switch (field->type->root) {
     case TYPE_ARRAY:

@@ -156,8 +156,8 @@ static enum status decode_groups(struct decoder *decoder, const struct layout *l
         while (last < count && layout->end[last] - base <= JSON_GROUP_BYTES)
             last++;
         enum json_shim_result result =
-            json_shim_index(decoder->shim, decoder->text->data + base,
-                            layout->end[last - 1] - base, &positions, &position_count);
+            json_shim_index(decoder->shim, decoder->text->data + base, layout->end[last - 1] - base,
+                            &positions, &position_count);
         if (result == JSON_SHIM_MEMORY)
             return error_memory(err, "the JSON index", layout->end[last - 1] - base);
         if (result == JSON_SHIM_OK)
@@ -199,9 +199,8 @@ static enum status hold_text(struct decoder *decoder, struct error *err)
     return OK;
 }
 
-enum status json_decode(struct decoder *decoder, const struct records *records,
-                        struct batch **out, const uint32_t **record_of_row, struct bad_rows *bad,
-                        struct error *err)
+enum status json_decode(struct decoder *decoder, const struct records *records, struct batch **out,
+                        const uint32_t **record_of_row, struct bad_rows *bad, struct error *err)
 {
     struct layout layout;
     struct vec **columns = mem_calloc(decoder->column_count + 1, sizeof(*columns));

@@ -16,19 +16,19 @@
 #include "format/json/json_shim.h"
 #include "plugin/format.h"
 
-#define JSON_DEPTH_MAX    512
-#define JSON_GROUP_BYTES  (96u << 10) /* text indexed at once: stays in the second-level cache */
-#define JSON_KEY_GUESS    31          /* longest key kept for the comparison at its usual place */
-#define JSON_GUESSES      64          /* members of a document that are guessed */
-#define JSON_NO_COLUMN    UINT32_MAX
+#define JSON_DEPTH_MAX   512
+#define JSON_GROUP_BYTES (96u << 10) /* text indexed at once: stays in the second-level cache */
+#define JSON_KEY_GUESS   31          /* longest key kept for the comparison at its usual place */
+#define JSON_GUESSES     64          /* members of a document that are guessed */
+#define JSON_NO_COLUMN   UINT32_MAX
 
 enum json_timestamp_format { JSON_TIMESTAMP_SQL, JSON_TIMESTAMP_ISO };
 
 struct json_options {
     bool ignore_parse_errors;
     bool fail_on_missing_field;
-    int timestamp_format;      /* enum json_timestamp_format */
-    bool ignore_null_fields;   /* encode */
+    int timestamp_format;    /* enum json_timestamp_format */
+    bool ignore_null_fields; /* encode */
 };
 
 struct json_column {
@@ -41,7 +41,7 @@ struct json_column {
 /* The key seen last at this place of a document, with its closing quote. */
 struct json_guess {
     uint8_t key[JSON_KEY_GUESS + 1];
-    uint32_t length;    /* without the quote; 0: none */
+    uint32_t length;     /* without the quote; 0: none */
     uint32_t quote_mask; /* bits [0, length] set */
     uint32_t column;
 };
@@ -52,7 +52,7 @@ struct decoder {
     uint32_t column_count;
     struct json_column *columns;
     uint32_t seen_words;
-    uint64_t *seen;      /* columns met in the document at hand */
+    uint64_t *seen;       /* columns met in the document at hand */
     uint32_t *name_slots; /* hash table of column numbers + 1; power of two */
     uint32_t name_slot_mask;
     struct json_guess guesses[JSON_GUESSES];
@@ -97,8 +97,8 @@ enum status json_check_column(const struct table_field *field, const char *table
 void json_bad(struct decoder *decoder, uint32_t record, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* json_decode.c: format_class.decode */
-enum status json_decode(struct decoder *decoder, const struct records *records,
-                        struct batch **out, const uint32_t **record_of_row, struct bad_rows *bad,
+enum status json_decode(struct decoder *decoder, const struct records *records, struct batch **out,
+                        const uint32_t **record_of_row, struct bad_rows *bad,
                         struct error *err) STATUS_CHECKED;
 
 /* json_encode.c */

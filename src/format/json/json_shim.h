@@ -1,9 +1,9 @@
 /* json_shim.h - the one door to simdjson (C++): stage 1 over a text, unescaping of strings.
  *
  * Stage 1 finds where each structural character ({ } [ ] : ,) and each scalar (string, number,
- * literal) begins, outside strings, and checks UTF-8 and control characters in strings; the instruction
- * set is chosen at run time. The walk over these positions is our own (json_walk.c).
- * A shim belongs to one thread.
+ * literal) begins, outside strings, and checks UTF-8 and control characters in strings; the
+ * instruction set is chosen at run time. The walk over these positions is our own (json_walk.c). A
+ * shim belongs to one thread.
  */
 #ifndef LEAT_FORMAT_JSON_SHIM_H
 #define LEAT_FORMAT_JSON_SHIM_H
@@ -21,8 +21,8 @@ enum json_shim_result {
     JSON_SHIM_OK,
     JSON_SHIM_MEMORY,
     JSON_SHIM_UTF8,
-    JSON_SHIM_UNCLOSED,  /* a string does not end */
-    JSON_SHIM_CONTROL,   /* a control character inside a string */
+    JSON_SHIM_UNCLOSED, /* a string does not end */
+    JSON_SHIM_CONTROL,  /* a control character inside a string */
     JSON_SHIM_EMPTY,
     JSON_SHIM_OTHER,
 };

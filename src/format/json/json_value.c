@@ -1,5 +1,5 @@
-/* json_value.c - one JSON value to one cell, with the conversions of Flink's json format: numbers and
- * their texts are the same, DECIMAL comes from the raw digits and never through double, a text
+/* json_value.c - one JSON value to one cell, with the conversions of Flink's json format: numbers
+ * and their texts are the same, DECIMAL comes from the raw digits and never through double, a text
  * column takes any value as its JSON text.
  */
 #include "format/json/json_int.h"
@@ -111,8 +111,8 @@ static bool is_plain_number(const uint8_t *data, uint32_t length)
            digits >> (length - 1) && !(data[0] == '0' && length > 1 && data[1] != '.');
 }
 
-/* The text between the quotes; *str points into the token, or into the scratch buffer (the next call
- * overwrites it) when there are escapes. */
+/* The text between the quotes; *str points into the token, or into the scratch buffer (the next
+ * call overwrites it) when there are escapes. */
 static enum json_cell string_of(struct decoder *decoder, struct json_token token, struct str *str,
                                 bool *in_input)
 {
@@ -146,8 +146,7 @@ static bool token_is(struct json_token token, const char *text)
 }
 
 /* A scalar's text for numbers and times: without quotes, and blanks around for strings. */
-static enum json_cell scalar_text(struct decoder *decoder, struct json_token token,
-                                  struct str *str)
+static enum json_cell scalar_text(struct decoder *decoder, struct json_token token, struct str *str)
 {
     bool in_input;
     if (!is_string(token)) {
@@ -172,8 +171,7 @@ static enum json_cell set_text(struct decoder *decoder, struct vec *vec, uint32_
     if (is_string(token))
         cell = string_of(decoder, token, &str, &in_input);
     else if (token.data[0] == '{' || token.data[0] == '[' || token_is(token, "true") ||
-             token_is(token, "false") ||
-             is_json_number(token.data, token.data + token.length))
+             token_is(token, "false") || is_json_number(token.data, token.data + token.length))
         str = (struct str){(const char *)token.data, token.length};
     else
         cell = JSON_CELL_BAD;
@@ -184,7 +182,7 @@ static enum json_cell set_text(struct decoder *decoder, struct vec *vec, uint32_
         return JSON_CELL_OK;
     }
     return vec_set_text(vec, row, str.data, str.length, NULL) == OK ? JSON_CELL_OK
-                                                                   : JSON_CELL_MEMORY;
+                                                                    : JSON_CELL_MEMORY;
 }
 
 static int base64_digit(uint8_t c)
@@ -284,11 +282,11 @@ static enum json_cell set_decimal(struct decoder *decoder, struct vec *vec, uint
     if (cell != JSON_CELL_OK)
         return cell;
     if (type->precision <= DECIMAL_PRECISION_MAX_INT64)
-        good = decimal_parse_i64(str, type->precision, type->scale,
-                                 &((int64_t *)vec->values)[row], &overflow);
+        good = decimal_parse_i64(str, type->precision, type->scale, &((int64_t *)vec->values)[row],
+                                 &overflow);
     else
-        good = decimal_parse(str, type->precision, type->scale,
-                             &((decimal128 *)vec->values)[row], &overflow);
+        good = decimal_parse(str, type->precision, type->scale, &((decimal128 *)vec->values)[row],
+                             &overflow);
     /* too many digits is NULL, as in Flink's DecimalData.fromBigDecimal */
     return good ? JSON_CELL_OK : overflow ? JSON_CELL_NULL : JSON_CELL_BAD;
 }
@@ -319,8 +317,7 @@ static enum json_cell set_boolean(struct decoder *decoder, struct vec *vec, uint
     if (cell != JSON_CELL_OK)
         return cell;
     values[row] = str_eq_nocase(str_trim(str), STR("true"));
-    return values[row] || str_eq_nocase(str_trim(str), STR("false")) ? JSON_CELL_OK
-                                                                     : JSON_CELL_BAD;
+    return values[row] || str_eq_nocase(str_trim(str), STR("false")) ? JSON_CELL_OK : JSON_CELL_BAD;
 }
 
 static bool parse_timestamp(const struct decoder *decoder, struct str str, bool is_ltz,

@@ -242,8 +242,7 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
     position++;
     if (*position < end && text[*position] == '}') {
         document->position = ++position;
-        return *position < end ? malformed(decoder, document, position)
-                               : finish(decoder, document);
+        return *position < end ? malformed(decoder, document, position) : finish(decoder, document);
     }
     for (uint32_t place = 0;; place++) {
         if (position[0] >= end || text[position[0]] != '"')
