@@ -2,8 +2,8 @@
  *
  * A value is a function of (seed of the column, row number), so it is the same at every reading.
  */
-#ifndef LEAT_CONNECTOR_DATAGEN_INT_H
-#define LEAT_CONNECTOR_DATAGEN_INT_H
+#ifndef LEAT_CONNECTOR_DATAGEN_DATAGEN_INT_H
+#define LEAT_CONNECTOR_DATAGEN_DATAGEN_INT_H
 
 #include "base/decimal.h"
 #include "plugin/connector.h"

@@ -1,6 +1,6 @@
 /* print_int.h - rows as the text that Flink's print connector gives. */
-#ifndef LEAT_CONNECTOR_PRINT_INT_H
-#define LEAT_CONNECTOR_PRINT_INT_H
+#ifndef LEAT_CONNECTOR_PRINT_PRINT_INT_H
+#define LEAT_CONNECTOR_PRINT_PRINT_INT_H
 
 #include "plugin/connector.h"
 
