@@ -245,11 +245,10 @@ static enum status add_merge(struct compiler *compiler, enum step_kind kind, uin
     return add_step(compiler, kind, out, scope, &value, 1, &step);
 }
 
-static enum status add_mark(struct compiler *compiler, enum step_kind kind, uint16_t out,
-                            uint16_t scope)
+static enum status add_begin(struct compiler *compiler, uint16_t out, uint16_t scope)
 {
     struct step *step;
-    return add_step(compiler, kind, out, scope, NULL, 0, &step);
+    return add_step(compiler, STEP_BEGIN, out, scope, NULL, 0, &step);
 }
 
 /* *scope = rows of `from` that keep says; *at = the step, whose jump is set later. */
@@ -289,7 +288,7 @@ static enum status compile_case(struct compiler *compiler, const struct expr *ex
     uint32_t ends = CHAIN_END, at;
     uint16_t rest = scope, taken, condition, value;
     TRY(new_register(compiler, expr->type, reg));
-    TRY(add_mark(compiler, STEP_BEGIN, *reg, scope));
+    TRY(add_begin(compiler, *reg, scope));
     for (uint32_t i = 0; i + 1 < expr->arg_count; i += 2) {
         TRY(compile_expr(compiler, expr->args[i], rest, &condition));
         TRY(add_narrow(compiler, rest, condition, KEEP_TRUE, &taken, &at));
@@ -302,7 +301,7 @@ static enum status compile_case(struct compiler *compiler, const struct expr *ex
     TRY(compile_expr(compiler, expr->args[expr->arg_count - 1], rest, &value));
     TRY(add_merge(compiler, STEP_MERGE, *reg, value, rest));
     land(compiler, ends);
-    return add_mark(compiler, STEP_END, *reg, scope);
+    return OK;
 }
 
 static enum status compile_coalesce(struct compiler *compiler, const struct expr *expr,
@@ -311,7 +310,7 @@ static enum status compile_coalesce(struct compiler *compiler, const struct expr
     uint32_t ends = CHAIN_END, at;
     uint16_t rest = scope, value;
     TRY(new_register(compiler, expr->type, reg));
-    TRY(add_mark(compiler, STEP_BEGIN, *reg, scope));
+    TRY(add_begin(compiler, *reg, scope));
     for (uint32_t i = 0; i < expr->arg_count; i++) {
         TRY(compile_expr(compiler, expr->args[i], rest, &value));
         TRY(add_merge(compiler, STEP_MERGE, *reg, value, rest));
@@ -321,7 +320,7 @@ static enum status compile_coalesce(struct compiler *compiler, const struct expr
         }
     }
     land(compiler, ends);
-    return add_mark(compiler, STEP_END, *reg, scope);
+    return OK;
 }
 
 /* Cannot fail and costs less than narrowing: may be computed for rows that do not need it. */
@@ -358,7 +357,7 @@ static enum status compile_logic(struct compiler *compiler, const struct expr *e
     uint16_t rest = scope, value;
     TRY(compile_expr(compiler, expr->args[0], scope, &value));
     TRY(new_register(compiler, expr->type, reg));
-    TRY(add_mark(compiler, STEP_BEGIN, *reg, scope));
+    TRY(add_begin(compiler, *reg, scope));
     TRY(add_merge(compiler, STEP_MERGE, *reg, value, scope));
     for (uint32_t i = 1; i < expr->arg_count; i++) {
         uint32_t nodes = 0;

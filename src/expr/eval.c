@@ -148,17 +148,6 @@ static uint32_t run_narrow(struct evaluator *evaluator, const struct step *step,
     return scope->count ? at + 1 : step->jump;
 }
 
-static enum status run_end(struct evaluator *evaluator, const struct step *step, struct error *err)
-{
-    struct reg *reg = &evaluator->regs[step->out];
-    if (reg->value)
-        return OK;
-    struct vec *null = NULL;
-    TRY(vec_new_null(&null, step->type, evaluator->row_count, err));
-    eval_hold(reg, null);
-    return OK;
-}
-
 static enum status run_step(struct evaluator *evaluator, const struct step *step, uint32_t *at,
                             struct error *err)
 {
@@ -180,8 +169,6 @@ static enum status run_step(struct evaluator *evaluator, const struct step *step
         return OK;
     case STEP_MERGE:
         return eval_merge(evaluator, step, err);
-    case STEP_END:
-        return run_end(evaluator, step, err);
     case STEP_AND:
     case STEP_OR:
         return eval_logic(evaluator, step, err);
@@ -207,6 +194,8 @@ static enum status run_steps(struct evaluator *evaluator, const struct batch *ba
     if (batch->selected_count == batch->row_count)
         evaluator->scopes[0].selection = NULL;
     row_errors_clear(errors);
+    if (batch->selected_count == 0)
+        return OK; /* scopes that are walked have rows */
     for (uint32_t at = 0; at < program->step_count;)
         TRY(run_step(evaluator, &program->steps[at], &at, err));
     return OK;
@@ -236,7 +225,7 @@ static enum status result_of(struct evaluator *evaluator, uint32_t i, struct vec
 {
     const struct expr_program *program = evaluator->program;
     struct reg *reg = &evaluator->regs[program->results[i]];
-    if (evaluator->scopes[0].count == 0) /* branches have not been walked */
+    if (evaluator->scopes[0].count == 0)
         return vec_new_null(out, program->register_types[program->results[i]], evaluator->row_count,
                             err);
     must(reg->value);

@@ -26,7 +26,6 @@ enum step_kind {
     STEP_FIELD, /* out = child `index` of the ROW args[0] */
     STEP_BEGIN, /* out has no value yet */
     STEP_MERGE, /* out = args[0] at the scope's rows */
-    STEP_END,   /* out without a value (all its rows failed or there are none) becomes NULL */
     STEP_AND,   /* out = out AND args[0] at the scope's rows */
     STEP_OR,
     STEP_NARROW, /* scope `scope` = rows of scope `from` where args[0] is as `keep` says */
