@@ -164,7 +164,9 @@ static void run_like(struct function_call *call)
         struct str text = arg_str(call->args[1], row);
         struct str escape = call->arg_count == 3 ? arg_str(call->args[2], row) : STR("");
         struct like_pattern pattern;
-        if (text.length > PATTERN_BYTES_MAX)
+        if (escape.length > 0 && escape.length != char_bytes(escape.data))
+            call_fail(call, row, ERR_DATA, "LIKE: ESCAPE takes one character");
+        else if (text.length > PATTERN_BYTES_MAX)
             call_fail(call, row, ERR_LIMIT, "a LIKE pattern of more than %d bytes",
                       PATTERN_BYTES_MAX);
         else if (!like_compile(&pattern, text, escape, items, wild))
