@@ -24,7 +24,7 @@ struct catalog_column {
     const char *name;
     const struct type *type; /* the declared one; of computed columns the bound one */
     enum column_kind kind;
-    struct catalog_text expression; /* COMPUTED */
+    struct catalog_text expression; /* COMPUTED; pos: of any column, where it is declared */
     const char *metadata_key;       /* METADATA: FROM 'key', or the column's name */
     bool is_virtual;                /* METADATA ... VIRTUAL: not written */
     const char *comment;            /* NULL: none */
@@ -40,11 +40,14 @@ enum catalog_kind { CATALOG_TABLE, CATALOG_VIEW };
 struct catalog_object {
     _Atomic uint32_t refs;
     struct arena arena; /* owns all below */
+    struct catalog_object
+        *base; /* held: owns what this one shares with it (other options); or NULL */
     enum catalog_kind kind;
     bool temporary;
-    const char *name;      /* last part */
+    const char *name; /* last part */
     const char *full_name;
     const char *comment;
+    struct source_pos pos; /* of its name in CREATE */
     uint32_t column_count;
     struct catalog_column *columns;
 
@@ -52,6 +55,7 @@ struct catalog_object {
     bool has_watermark;
     uint32_t watermark_column;
     struct catalog_text watermark;
+    struct source_pos watermark_pos; /* the column's name in WATERMARK FOR */
     bool has_primary_key;
     uint32_t primary_key_count;
     uint32_t *primary_key; /* column numbers */
@@ -68,7 +72,7 @@ struct catalog_object {
     /* filled by catalog_object_seal: what connectors see */
     struct table_description description;
     uint32_t *column_of_field; /* physical field -> column */
-    const char *file; /* SQL file it came from, or "-e", "shell", "REST"; for messages */
+    const char *file;          /* SQL file it came from, or "-e", "shell", "REST"; for messages */
 };
 
 struct catalog;
@@ -93,11 +97,10 @@ enum status catalog_drop(struct catalog *catalog, const struct str *parts, uint3
                          struct error *err) STATUS_CHECKED;
 /* Sorted by name; each gets a borrowed object, under the catalog's lock. */
 void catalog_list(struct catalog *catalog,
-                  void (*each)(void *context, const struct catalog_object *object),
-                  void *context);
+                  void (*each)(void *context, const struct catalog_object *object), void *context);
 
-/* The SQL that makes the object again, as SHOW CREATE TABLE prints it; secrets hidden by the options
- * marked so. */
+/* The SQL that makes the object again, as SHOW CREATE TABLE prints it; secrets hidden by the
+ * options marked so. */
 void catalog_format_ddl(struct buf *out, const struct catalog_object *object);
 
 #endif

@@ -160,6 +160,9 @@ struct plugin_registry {
     const struct connector_class *const *connectors; /* NULL-terminated */
     const struct format_class *const *formats;
 };
+/* Keys that any table may have beside its connector's; the planner reads them. NULL-terminated. */
+extern const char *const PLUGIN_TABLE_OPTIONS[];
+/* NULL: unknown; ERR_NAME with the nearest name. */
 const struct connector_class *plugin_connector(const struct plugin_registry *registry,
                                                struct str name, struct error *err);
 const struct format_class *plugin_format(const struct plugin_registry *registry, struct str name,

@@ -62,8 +62,7 @@ struct ast_name *ast_name(struct parse *parse, const struct token *token)
 struct ast_name *ast_name_add(struct parse *parse, struct ast_name *name, const struct token *token)
 {
     if (name->part_count == AST_NAME_PARTS_MAX) {
-        parse_fail(parse, ERR_LIMIT, token->pos, "a name has at most %d parts",
-                   AST_NAME_PARTS_MAX);
+        parse_fail(parse, ERR_LIMIT, token->pos, "a name has at most %d parts", AST_NAME_PARTS_MAX);
         return name;
     }
     name->parts[name->part_count] = name_text(parse, token);
@@ -186,9 +185,8 @@ struct ast_expr *ast_between(struct parse *parse, struct ast_expr *value, struct
 struct ast_expr *ast_in(struct parse *parse, struct ast_expr *value, struct ast_exprs list,
                         bool negated, struct source_pos end)
 {
-    struct ast_expr *expr =
-        ast_with_args(parse, ast_expr(parse, AST_IN, pos_join(value->pos, end)),
-                      ast_exprs_prepend(value, list));
+    struct ast_expr *expr = ast_with_args(parse, ast_expr(parse, AST_IN, pos_join(value->pos, end)),
+                                          ast_exprs_prepend(value, list));
     expr->negated = negated;
     return expr;
 }
@@ -197,8 +195,7 @@ struct ast_expr *ast_like(struct parse *parse, const char *sign, struct ast_expr
                           struct ast_expr *pattern, struct ast_expr *escape, bool negated)
 {
     struct source_pos pos = pos_join(value->pos, escape ? escape->pos : pattern->pos);
-    struct ast_expr *expr =
-        operator_call(parse, sign, pos, ast_exprs_of(value, pattern, escape));
+    struct ast_expr *expr = operator_call(parse, sign, pos, ast_exprs_of(value, pattern, escape));
     if (!negated)
         return expr;
     return ast_with_args(parse, ast_expr(parse, AST_NOT, pos), ast_exprs_of(expr, NULL, NULL));
@@ -287,8 +284,8 @@ struct ast_types ast_types_add(struct parse *parse, struct ast_types list, struc
         list.names = ast_names_add(list.names, name);
     if (list.depth > TYPE_DEPTH_MAX || list.count > TYPE_CHILDREN_MAX)
         parse_fail(parse, ERR_LIMIT, type->pos,
-                   "a type has at most %d fields and is nested at most %d deep",
-                   TYPE_CHILDREN_MAX, TYPE_DEPTH_MAX);
+                   "a type has at most %d fields and is nested at most %d deep", TYPE_CHILDREN_MAX,
+                   TYPE_DEPTH_MAX);
     return list;
 }
 
@@ -448,8 +445,8 @@ void ast_explain_detail(struct parse *parse, const struct token *word)
         error_hint(parse->err, "did you mean %s?", nearest);
 }
 
-struct ast_column *ast_column(struct parse *parse, enum ast_column_kind kind,
-                              struct ast_name *name, struct str comment)
+struct ast_column *ast_column(struct parse *parse, enum ast_column_kind kind, struct ast_name *name,
+                              struct str comment)
 {
     struct ast_column *column = NODE(parse, struct ast_column);
     column->kind = kind;

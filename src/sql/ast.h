@@ -30,8 +30,8 @@ struct ast_names {
 enum ast_kind {
     AST_NAME,
     AST_STRING,
-    AST_BINARY,  /* x'...': text is the bytes */
-    AST_NUMBER,  /* text as written */
+    AST_BINARY, /* x'...': text is the bytes */
+    AST_NUMBER, /* text as written */
     AST_TRUE,
     AST_FALSE,
     AST_UNKNOWN,
@@ -40,25 +40,25 @@ enum ast_kind {
     AST_TIME,
     AST_TIMESTAMP,
     AST_INTERVAL,
-    AST_CALL,     /* functions, and operators by their sign */
-    AST_STAR,     /* * or t.* in a select list, * in COUNT(*) */
-    AST_AND,      /* n-ary */
+    AST_CALL, /* functions, and operators by their sign */
+    AST_STAR, /* * or t.* in a select list, * in COUNT(*) */
+    AST_AND,  /* n-ary */
     AST_OR,
     AST_NOT,
-    AST_IS,       /* IS [NOT] NULL, TRUE, FALSE, UNKNOWN: test, negated */
-    AST_BETWEEN,  /* args: value, low, high; negated, symmetric */
-    AST_IN,       /* args: value, list...; negated */
-    AST_CASE,     /* args: [operand,] when, then, ..., [else] */
-    AST_CAST,     /* type; try_cast */
+    AST_IS,      /* IS [NOT] NULL, TRUE, FALSE, UNKNOWN: test, negated */
+    AST_BETWEEN, /* args: value, low, high; negated, symmetric */
+    AST_IN,      /* args: value, list...; negated */
+    AST_CASE,    /* args: [operand,] when, then, ..., [else] */
+    AST_CAST,    /* type; try_cast */
     AST_ROW,
     AST_ARRAY,
     AST_MAP,
-    AST_INDEX,    /* a[i] */
-    AST_FIELD,    /* (expr).name */
-    AST_UNIT,     /* a word in a special place: DAY in EXTRACT(DAY FROM x) */
-    AST_TABLE,    /* TABLE t as an argument */
+    AST_INDEX, /* a[i] */
+    AST_FIELD, /* (expr).name */
+    AST_UNIT,  /* a word in a special place: DAY in EXTRACT(DAY FROM x) */
+    AST_TABLE, /* TABLE t as an argument */
     AST_DESCRIPTOR,
-    AST_NAMED,    /* name => args[0] */
+    AST_NAMED, /* name => args[0] */
 };
 
 struct ast_expr;
@@ -67,8 +67,8 @@ struct ast_exprs {
     uint32_t count, depth;
 };
 
-/* How arguments were separated: f(a, b), f(x TO unit), f(x FROM a [FOR b]), f(x PLACING y FROM a [FOR
- * b]), f(BOTH [c] FROM x), f(x IN y). */
+/* How arguments were separated: f(a, b), f(x TO unit), f(x FROM a [FOR b]), f(x PLACING y FROM a
+ * [FOR b]), f(BOTH [c] FROM x), f(x IN y). */
 enum ast_form {
     AST_FORM_COMMA,
     AST_FORM_TO,
@@ -107,7 +107,7 @@ struct ast_expr {
         } call;
         struct {
             bool negative;
-            struct str from, to; /* units as written; to: none when empty */
+            struct str from, to;         /* units as written; to: none when empty */
             int32_t precision, fraction; /* -1: not given */
         } interval;
         struct ast_names columns; /* DESCRIPTOR */
@@ -186,7 +186,7 @@ struct ast_body {
     enum ast_body_kind kind;
     struct source_pos pos;
     struct ast_select *select;
-    struct ast_exprs rows;    /* VALUES */
+    struct ast_exprs rows;                  /* VALUES */
     struct ast_body *members, *last_member; /* UNION */
     uint32_t member_count, depth;
     bool all;
@@ -261,9 +261,9 @@ struct ast_statement {
     enum ast_statement_kind kind;
     struct source_pos pos;
     bool temporary, if_exists, if_not_exists, replace, is_view, is_set;
-    bool explain; /* EXPLAIN of this */
+    bool explain;        /* EXPLAIN of this */
     int explain_details; /* enum explain_detail, ORed */
-    bool like_negated; /* SHOW ... NOT LIKE */
+    bool like_negated;   /* SHOW ... NOT LIKE */
     struct ast_name *name;
     struct str like;
     struct str key, value; /* SET, RESET */
@@ -283,7 +283,8 @@ struct ast_statement {
     struct ast_name *like_table;
 
     struct ast_names view_columns; /* CREATE VIEW */
-    struct ast_query *query;       /* CREATE VIEW, QUERY, EXPLAIN */
+    struct ast_query *query;       /* CREATE VIEW, QUERY */
+    struct source_pos query_pos;   /* CREATE VIEW: all of the query */
     struct ast_insert *inserts, *last_insert;
     uint32_t insert_count;
 };

@@ -231,6 +231,7 @@ statement ::= CREATE(C) create_flags(F) VIEW if_not_exists(E) name(N) ids_opt(L)
     statement->is_view = true;
     statement->comment = M;
     statement->query = Q;
+    statement->query_pos = pos_join(Q->pos, parse->previous.pos);
 }
 statement ::= DROP(D) temporary_opt(T) table_or_view(V) if_exists(E) name(N). {
     struct ast_statement *statement = ast_statement(parse, AST_DROP, D.pos);

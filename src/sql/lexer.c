@@ -134,8 +134,7 @@ static enum status skip_blanks(struct lexer *lexer, struct error *err)
             skip_line(lexer);
         } else if (c == '/' && d == '*' && peek(lexer, 2) != '+') {
             struct source_pos pos = here(lexer);
-            const char *end =
-                memmem(lexer->at + 2, (size_t)(lexer->end - lexer->at) - 2, "*/", 2);
+            const char *end = memmem(lexer->at + 2, (size_t)(lexer->end - lexer->at) - 2, "*/", 2);
             if (!end)
                 return fail(err, pos, "this comment is not closed by */");
             advance(lexer, (size_t)(end - lexer->at) + 2);
@@ -226,11 +225,10 @@ static const struct sign {
     int code;
 } SIGNS[] = {
     /* two characters first */
-    {"<>", TK_NE},       {"!=", TK_NE},      {"<=", TK_LE},       {">=", TK_GE},
-    {"||", TK_CONCAT},   {"=>", TK_ARROW},   {"(", TK_LP},        {")", TK_RP},
-    {",", TK_COMMA},     {";", TK_SEMI},     {".", TK_DOT},       {"+", TK_PLUS},
-    {"-", TK_MINUS},     {"*", TK_STAR},     {"/", TK_SLASH},     {"%", TK_PERCENT},
-    {"=", TK_EQ},        {"<", TK_LT},       {">", TK_GT},        {"[", TK_LBRACKET},
+    {"<>", TK_NE},      {"!=", TK_NE},  {"<=", TK_LE},   {">=", TK_GE},   {"||", TK_CONCAT},
+    {"=>", TK_ARROW},   {"(", TK_LP},   {")", TK_RP},    {",", TK_COMMA}, {";", TK_SEMI},
+    {".", TK_DOT},      {"+", TK_PLUS}, {"-", TK_MINUS}, {"*", TK_STAR},  {"/", TK_SLASH},
+    {"%", TK_PERCENT},  {"=", TK_EQ},   {"<", TK_LT},    {">", TK_GT},    {"[", TK_LBRACKET},
     {"]", TK_RBRACKET},
 };
 
@@ -258,12 +256,14 @@ static enum status lex_sign(struct lexer *lexer, struct token *out, struct error
     }
     struct source_pos pos = here(lexer);
     if (c == '"')
-        return fail(err, pos, "double quotes have no meaning here: text is written in 'single "
-                              "quotes', a name in `backquotes`");
+        return fail(err, pos,
+                    "double quotes have no meaning here: text is written in 'single "
+                    "quotes', a name in `backquotes`");
     if (c == '$' && d == '{')
         return fail(err, pos, "this variable was not replaced; give it with --var NAME=VALUE");
-    error_set(err, ERR_SYNTAX, c >= ' ' && c < 127 ? "the character '%c' has no meaning here"
-                                                   : "the character 0x%02x has no meaning here",
+    error_set(err, ERR_SYNTAX,
+              c >= ' ' && c < 127 ? "the character '%c' has no meaning here"
+                                  : "the character 0x%02x has no meaning here",
               (unsigned char)c);
     error_at(err, pos);
     return ERR_SYNTAX;

@@ -4,8 +4,8 @@
  * x'0F'), numbers, comments (two dashes or slashes, slash-star) and hints. Allocates nothing: a
  * token's text is a slice of the source, still with its quotes.
  *
- * The text must be valid UTF-8 (lexer_check_utf8). Positions count characters; `base` says where the
- * text begins in the file it was cut from.
+ * The text must be valid UTF-8 (lexer_check_utf8). Positions count characters; `base` says where
+ * the text begins in the file it was cut from.
  */
 #ifndef LEAT_SQL_LEXER_H
 #define LEAT_SQL_LEXER_H

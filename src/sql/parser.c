@@ -272,3 +272,19 @@ enum status parse_run(struct parse *parse, enum parse_goal goal, struct lexer *l
     }
     return status;
 }
+
+bool sql_is_complete(struct str text)
+{
+    struct lexer lexer;
+    struct token token = {0};
+    struct error ignored = {0};
+    struct statement_end end = {0};
+    lexer_init(&lexer, text, (struct source_pos){0});
+    do {
+        if (lexer_next(&lexer, &token, &ignored) != OK)
+            return false;
+        if (token.code && statement_end_step(&end, &token))
+            return true;
+    } while (token.code);
+    return false;
+}

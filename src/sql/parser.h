@@ -1,7 +1,7 @@
 /* parser.h - from tokens to the AST: the driver of the generated parser and what its actions call.
  *
- * Constructors never give NULL: without memory, or beyond a limit, they set parse->status and give a
- * spare node that nobody reads, because the driver stops at the next token.
+ * Constructors never give NULL: without memory, or beyond a limit, they set parse->status and give
+ * a spare node that nobody reads, because the driver stops at the next token.
  */
 #ifndef LEAT_SQL_PARSER_H
 #define LEAT_SQL_PARSER_H
@@ -43,8 +43,8 @@ struct parse {
     } spare;
 };
 
-/* Parse what the lexer gives, up to the end of one statement (PARSE_STATEMENT: the ';' is taken; the
- * result is NULL when there is none left) or of the text (other goals). parse needs no
+/* Parse what the lexer gives, up to the end of one statement (PARSE_STATEMENT: the ';' is taken;
+ * the result is NULL when there is none left) or of the text (other goals). parse needs no
  * initialization. */
 enum status parse_run(struct parse *parse, enum parse_goal goal, struct lexer *lexer,
                       struct arena *arena, struct error *err) STATUS_CHECKED;
@@ -154,8 +154,8 @@ struct ast_ctes ast_ctes_add(struct parse *parse, struct ast_ctes list, struct a
 struct ast_statement *ast_statement(struct parse *parse, enum ast_statement_kind kind,
                                     struct source_pos pos);
 void ast_explain_detail(struct parse *parse, const struct token *word);
-struct ast_column *ast_column(struct parse *parse, enum ast_column_kind kind,
-                              struct ast_name *name, struct str comment);
+struct ast_column *ast_column(struct parse *parse, enum ast_column_kind kind, struct ast_name *name,
+                              struct str comment);
 void ast_add_column(struct ast_statement *statement, struct ast_column *column);
 void ast_add_check(struct parse *parse, struct ast_statement *statement, struct ast_name *name,
                    struct ast_expr *expr);

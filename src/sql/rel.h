@@ -1,8 +1,8 @@
 /* rel.h - bound queries: relational trees whose names, types and casts are resolved.
  *
- * The binder makes them, plan/ rewrites them and turns them into operators. A struct rel is immutable
- * once made and lives in the statement's arena; rewrites make new nodes and share sub-trees (two
- * readers of one view share its tree: common sub-plans are found by pointer).
+ * The binder makes them, plan/ rewrites them and turns them into operators. A struct rel is
+ * immutable once made and lives in the statement's arena; rewrites make new nodes and share
+ * sub-trees (two readers of one view share its tree: common sub-plans are found by pointer).
  */
 #ifndef LEAT_SQL_REL_H
 #define LEAT_SQL_REL_H
@@ -12,14 +12,14 @@
 #include "function/aggregate.h"
 
 enum rel_kind {
-    REL_SCAN,      /* a table: every column in catalog order (computed and metadata ones too) */
-    REL_VALUES,    /* rows of constant expressions; also SELECT without FROM (one row) */
-    REL_PROJECT,   /* exprs over the input */
+    REL_SCAN,    /* a table: every column in catalog order (computed and metadata ones too) */
+    REL_VALUES,  /* rows of constant expressions; also SELECT without FROM (one row) */
+    REL_PROJECT, /* exprs over the input */
     REL_FILTER,
     REL_AGGREGATE, /* GROUP BY; also DISTINCT (no calls) */
-    REL_WINDOW,    /* TUMBLE table function: input columns + window_start, window_end, window_time */
+    REL_WINDOW, /* TUMBLE table function: input columns + window_start, window_end, window_time */
     REL_UNION_ALL,
-    REL_SORT,      /* ORDER BY and/or LIMIT, OFFSET */
+    REL_SORT, /* ORDER BY and/or LIMIT, OFFSET */
 };
 
 struct rel_aggregate_call {
@@ -27,7 +27,7 @@ struct rel_aggregate_call {
     const struct expr *arg;    /* over the input; NULL: COUNT(*) */
     const struct expr *filter; /* FILTER (WHERE ...); NULL: none */
     bool distinct;
-    const struct type *type; /* result */
+    const struct type *type;     /* result */
     const struct type *arg_type; /* after coercion; arg already has it */
     struct source_pos pos;
     const char *text; /* canonical text: "SUM(`amount`)" */
@@ -53,8 +53,9 @@ struct rel {
      * stable state names come from it (contracts.md rule 16). "" when none. */
     const char *path;
     /* Column whose values are window_end of a window function over this node's input, and so on;
-     * -1: none. Set by REL_WINDOW and kept through projections, filters and aggregates that keep the
-     * columns, so that GROUP BY window_start, window_end is recognised as a window aggregation. */
+     * -1: none. Set by REL_WINDOW and kept through projections, filters and aggregates that keep
+     * the columns, so that GROUP BY window_start, window_end is recognised as a window aggregation.
+     */
     int32_t window_start_column;
     int32_t window_end_column;
     int32_t rowtime_column; /* the column with TIME_ATTRIBUTE_ROWTIME, -1: none */
@@ -66,8 +67,10 @@ struct rel {
             const struct expr *const *columns;
             const struct expr *watermark;
             uint32_t metadata_count;
-            const struct table_metadata *metadata; /* key and declared type, in column order */
-            const struct expr *const *checks; /* CHECK, over the same inputs; for sinks/ingest */
+            /* Key and the connector's type, in column order; columns[] has the cast to the
+             * declared one. */
+            const struct table_metadata *metadata;
+            const struct expr *const *checks; /* table->check_count, over the same inputs */
         } scan;
         struct {
             uint32_t row_count;
@@ -101,5 +104,8 @@ struct rel {
         } sort;
     };
 };
+
+/* The tree, a line a node, inputs indented; shared sub-trees are printed for each reader. */
+void rel_format(struct buf *out, const struct rel *rel);
 
 #endif

@@ -16,33 +16,33 @@
 #define SQL_DEPTH_MAX 200
 
 enum statement_kind {
-    STATEMENT_CREATE,        /* object: table or view */
+    STATEMENT_CREATE, /* object: table or view */
     STATEMENT_DROP,
     STATEMENT_SHOW_TABLES,
     STATEMENT_SHOW_VIEWS,
     STATEMENT_SHOW_FUNCTIONS,
-    STATEMENT_SHOW_CREATE,   /* name */
-    STATEMENT_DESCRIBE,      /* name */
-    STATEMENT_EXPLAIN,       /* inner statement(s) */
-    STATEMENT_SET,           /* without key: show all */
+    STATEMENT_SHOW_CREATE, /* name */
+    STATEMENT_DESCRIBE,    /* name */
+    STATEMENT_EXPLAIN,     /* inner statement(s) */
+    STATEMENT_SET,         /* without key: show all */
     STATEMENT_RESET,
-    STATEMENT_INSERT,        /* one or, in EXECUTE STATEMENT SET, several inserts: one job */
-    STATEMENT_SELECT,        /* top-level query */
+    STATEMENT_INSERT, /* one or, in EXECUTE STATEMENT SET, several inserts: one job */
+    STATEMENT_SELECT, /* top-level query */
 };
 
 enum explain_detail { /* EXPLAIN detail, detail ... */
-    EXPLAIN_ESTIMATED_COST = 1,
-    EXPLAIN_CHANGELOG_MODE = 2,
-    EXPLAIN_JSON_EXECUTION_PLAN = 4,
-    EXPLAIN_PLAN_ADVICE = 8,
+                      EXPLAIN_ESTIMATED_COST = 1,
+                      EXPLAIN_CHANGELOG_MODE = 2,
+                      EXPLAIN_JSON_EXECUTION_PLAN = 4,
+                      EXPLAIN_PLAN_ADVICE = 8,
 };
 
 struct statement_insert {
     struct catalog_object *target; /* reference held by the statement */
-    const struct rel *query; /* columns = the target's physical fields (then writable metadata
-                                columns) in order, cast to their types; may still be nullable where
-                                the target is NOT NULL: the sink enforces it */
-    uint32_t check_count;    /* CHECK constraints of the target, over the columns of query */
+    const struct rel *query;       /* columns = the target's physical fields (then writable metadata
+                                      columns) in order, cast to their types; may still be nullable where
+                                      the target is NOT NULL: the sink enforces it */
+    uint32_t check_count;          /* CHECK constraints of the target, over the columns of query */
     const struct expr *const *checks;
     struct source_pos pos;
     bool overwrite;
@@ -52,20 +52,20 @@ struct statement {
     enum statement_kind kind;
     struct arena *arena; /* the caller's; all below lives in it */
     struct source_pos pos;
-    struct str text; /* of this statement */
+    struct str text;               /* of this statement */
     struct catalog_object *object; /* CREATE: sealed, not yet in the catalog; one reference */
     bool if_not_exists, if_exists, replace, temporary;
-    enum catalog_kind object_kind;  /* CREATE, DROP, SHOW CREATE */
-    const struct str *name;         /* DROP, DESCRIBE, SHOW CREATE: parts */
+    enum catalog_kind object_kind; /* CREATE, DROP, SHOW CREATE */
+    const struct str *name;        /* DROP, DESCRIBE, SHOW CREATE: parts */
     uint32_t name_count;
-    struct str like;                /* SHOW ... [NOT] LIKE; data NULL: none */
+    struct str like; /* SHOW ... [NOT] LIKE; data NULL: none */
     bool like_negated;
-    int explain_details;            /* EXPLAIN: enum explain_detail, ORed */
-    const char *key, *value;        /* SET, RESET; NULL: none given */
+    int explain_details;     /* EXPLAIN: enum explain_detail, ORed */
+    const char *key, *value; /* SET, RESET; NULL: none given */
     bool is_statement_set;
-    uint32_t insert_count;          /* INSERT, EXPLAIN of one */
+    uint32_t insert_count; /* INSERT, EXPLAIN of one */
     const struct statement_insert *inserts;
-    const struct rel *query;        /* SELECT, EXPLAIN of one */
+    const struct rel *query;          /* SELECT, EXPLAIN of one */
     struct sql_reference *references; /* catalog objects in use; sql_statement_fini drops them */
 };
 
@@ -89,16 +89,16 @@ enum status sql_next(struct sql_script *script, const struct sql_session *sessio
 void sql_statement_fini(struct statement *statement);
 
 /* One scalar expression without columns (function triples, defaults), bound. */
-enum status sql_expression(struct str text, const struct sql_session *session,
-                           struct arena *arena, const struct expr **out,
-                           struct error *err) STATUS_CHECKED;
+enum status sql_expression(struct str text, const struct sql_session *session, struct arena *arena,
+                           const struct expr **out, struct error *err) STATUS_CHECKED;
 /* A type by its SQL name: "DECIMAL(10, 2) NOT NULL". */
 enum status sql_type(struct str text, struct arena *arena, const struct type **out,
                      struct error *err) STATUS_CHECKED;
 
 /* Variables: ${NAME} anywhere but in comments is replaced, within '...' and `...` with its quotes
- * doubled. ${env:NAME} and ${file:PATH} (without its last line break) only with io, that is in files
- * named on the command line. Unknown names are errors with their place and the nearest name. */
+ * doubled. ${env:NAME} and ${file:PATH} (without its last line break) only with io, that is in
+ * files named on the command line. Unknown names are errors with their place and the nearest name.
+ */
 struct sql_variable {
     struct str name, value;
 };

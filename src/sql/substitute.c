@@ -1,4 +1,5 @@
-/* substitute.c - ${NAME} in SQL texts, before the lexer: it knows quotes and comments and nothing else. */
+/* substitute.c - ${NAME} in SQL texts, before the lexer: it knows quotes and comments and nothing
+ * else. */
 #include "sql/sql.h"
 
 #include <stdlib.h>
@@ -44,8 +45,8 @@ static enum status unknown(struct substitution *sub, struct str name)
     const char *names[64];
     char texts[64][64];
     size_t count = 0;
-    enum status status = error_set(sub->err, ERR_NAME, "there is no variable '%.*s'",
-                                   (int)name.length, name.data);
+    enum status status =
+        error_set(sub->err, ERR_NAME, "there is no variable '%.*s'", (int)name.length, name.data);
     for (size_t i = 0; i < sub->variable_count && count < 64; i++) {
         struct str known = sub->variables[i].name;
         if (known.length >= sizeof(texts[0]))
@@ -157,8 +158,12 @@ static void copy_comment(struct substitution *sub)
 enum status sql_substitute(struct buf *out, struct str text, const struct sql_variable *variables,
                            size_t variable_count, struct io *io, struct error *err)
 {
-    struct substitution sub = {.out = out, .text = text, .variables = variables,
-                               .variable_count = variable_count, .io = io, .err = err};
+    struct substitution sub = {.out = out,
+                               .text = text,
+                               .variables = variables,
+                               .variable_count = variable_count,
+                               .io = io,
+                               .err = err};
     while (sub.at < text.length) {
         char c = text.data[sub.at];
         if (ahead(&sub, "${")) {
