@@ -58,10 +58,10 @@ static enum status bind_refused(struct function_bind *bind, struct error *err)
 }
 
 const struct function_def FUNCTIONS_WINDOW_BOUND[WINDOW_BOUND_COUNT] = {
-    {"$WINDOW_START", "$WINDOW_START(time)", "First instant of the row's window.", "window",
+    {"WINDOW_START", "WINDOW_START(time)", "First instant of the row's window.", "window",
      FUNCTION_STRICT, 1, 1, bind_refused},
-    {"$WINDOW_END", "$WINDOW_END(time)", "First instant after the row's window.", "window",
+    {"WINDOW_END", "WINDOW_END(time)", "First instant after the row's window.", "window",
      FUNCTION_STRICT, 1, 1, bind_refused},
-    {"$WINDOW_TIME", "$WINDOW_TIME(time)", "Last millisecond of the row's window.", "window",
+    {"WINDOW_TIME", "WINDOW_TIME(time)", "Last millisecond of the row's window.", "window",
      FUNCTION_STRICT, 1, 1, bind_refused},
 };

@@ -91,8 +91,9 @@ static enum status forward(struct planner *planner, struct plan_node *node)
                 node->changelog = CHANGELOG_RETRACT;
         break;
     case PLAN_GROUP_AGGREGATE:
-        node->changelog = CHANGELOG_UPSERT;
         node->group.input_updates = updates(input);
+        if (updates(input) || node->group.call_count) /* else DISTINCT: a row is only ever added */
+            node->changelog = CHANGELOG_UPSERT;
         break;
     case PLAN_WINDOW_AGGREGATE:
         node->window.input_updates = updates(input);
@@ -180,7 +181,7 @@ enum status plan_changelogs(struct planner *planner)
         if (node->op == PLAN_GROUP_AGGREGATE) {
             node->group.emit_update_before = own->update_before;
             node->group.coalesce = coalesce;
-            if (own->update_before)
+            if (own->update_before && updates(node))
                 node->changelog = CHANGELOG_RETRACT;
         } else if (node->op == PLAN_SINK) {
             node->sink.coalesce =

@@ -238,8 +238,10 @@ enum status plan_explain(struct buf *out, const struct statement *statement,
         rel_format(out, statement->query ? statement->query : statement->inserts[i].query);
     buf_append_text(out, "\n== Physical Plan ==\n");
     plan_format(out, plan);
-    buf_append_text(out, "\n== Delivery ==\n");
-    explain_delivery(out, plan);
+    if (!statement->query) {
+        buf_append_text(out, "\n== Delivery ==\n");
+        explain_delivery(out, plan);
+    }
     plan_free(plan);
     return buf_check(out, "the plan's text", err);
 }

@@ -189,9 +189,11 @@ static enum status calc_build(struct planner *planner, const struct calc *calc,
     return OK;
 }
 
+/* No calc is needed: the node's columns are the wanted ones (or none is wanted, as for COUNT(*)).
+ */
 static bool is_identity(const struct calc *calc, const struct rel_entry *base)
 {
-    if (calc->condition || base->node->column_count != calc->count)
+    if (calc->condition || (calc->count && base->node->column_count != calc->count))
         return false;
     for (uint32_t i = 0; i < calc->count; i++)
         if (calc->exprs[i]->kind != EXPR_COLUMN || base->map[calc->exprs[i]->column] != i)

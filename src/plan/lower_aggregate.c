@@ -113,9 +113,6 @@ static enum status finish_window(struct planner *planner, struct rel_entry *entr
 {
     const struct rel *rel = entry->rel, *input = rel->inputs[0];
     const struct rel *window = window_below(input);
-    if (!window)
-        return error_set(planner->err, ERR_UNSUPPORTED,
-                         "a window aggregation over this input is not built");
     uint32_t window_rel_columns = window->column_count;
     const struct type *window_time = window->types[window_rel_columns - 1];
     node->op = PLAN_WINDOW_AGGREGATE;
@@ -192,6 +189,10 @@ enum status plan_lower_aggregate(struct planner *planner, uint32_t index)
             prepare(planner, &list, input_column(planner, input, column), input->names[column]);
     }
     uint32_t time_column = 0;
+    const struct rel *window = by_window ? window_below(input) : NULL;
+    if (by_window && !window)
+        return error_set(planner->err, ERR_UNSUPPORTED,
+                         "a window aggregation over this input is not built");
     if (by_window)
         time_column = prepare(planner, &list,
                               input_column(planner, input, (uint32_t)input->window_start_column),
