@@ -103,8 +103,10 @@ uint32_t operator_batch_rows(const struct operator* op); /* most rows of a batch
 const char *operator_job_name(const struct operator* op);
 /* No more input is needed (a LIMIT is full): the job ends as if its sources had ended. */
 void operator_satisfied(struct operator* op);
-/* Rows of a PLAN_COLLECT to whoever started the job; PUSH_FULL: taken, wait for the wake. */
+/* Rows of a PLAN_COLLECT to whoever started the job; PUSH_FULL: taken, no more before the number of
+ * resumes has changed (the task is woken). */
 enum push_result operator_collect(struct operator* op, struct batch *batch, struct error *err);
+uint64_t operator_collect_resumes(const struct operator* op);
 
 /* The class for a node. NULL: no operator is built for it. */
 const struct operator_class *operator_class_for(enum plan_op op);

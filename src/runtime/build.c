@@ -1,5 +1,5 @@
-/* build.c - from a plan to tasks: which nodes share one, their edges, gates and exchanges; then every
- * operator is opened.
+/* build.c - from a plan to tasks: which nodes share one, their edges, gates and exchanges; then
+ * every operator is opened.
  *
  * Nodes joined by edges without exchange are one chain; a chain of parallelism P becomes P tasks,
  * each with one operator of every node. A PLAN_EXCHANGE node makes no operator: it is a property of
@@ -20,8 +20,8 @@ struct chain {
 struct builder {
     struct job *job;
     const struct plan *plan;
-    uint32_t *root;  /* union-find over node ids */
-    uint32_t *slot;  /* node id -> place in its task */
+    uint32_t *root;       /* union-find over node ids */
+    uint32_t *slot;       /* node id -> place in its task */
     struct chain *chains; /* by root node id */
 };
 
@@ -137,7 +137,7 @@ static void init_operator(struct builder *builder, struct task *task, struct ope
                           const struct plan_node *node)
 {
     struct job *job = builder->job;
-    struct operator *op = &host->op;
+    struct operator* op = & host->op;
     uint32_t parallelism = node->parallelism;
     host->task = task;
     host->wake.notify = wake_host;
@@ -156,8 +156,7 @@ static void init_operator(struct builder *builder, struct task *task, struct ope
     op->eval.zone = op->context->zone ? op->context->zone : job->own_zone;
     op->eval.watermark_us = WATERMARK_NONE;
     struct io *io = job->runtime->settings.io;
-    io->ops->random(io, &op->eval.random_state,
-                           sizeof(op->eval.random_state));
+    io->ops->random(io, &op->eval.random_state, sizeof(op->eval.random_state));
     metric_set(&op->metrics.watermark_us, WATERMARK_NONE);
     mem_owner_init(&op->owner, &job->owner, op->class ? op->class->name : "operator");
 }
@@ -183,7 +182,8 @@ static enum status make_tasks(struct builder *builder, struct error *err)
             struct task *task = &job->tasks[chain->first_task + s];
             task->subtask = s;
             if (!task->hosts) {
-                TRY(alloc_array(&task->hosts, chain->node_count, sizeof(struct operator_host), err));
+                TRY(alloc_array(&task->hosts, chain->node_count, sizeof(struct operator_host),
+                                err));
                 TRY(alloc_array(&task->gates, chain->gate_count, sizeof(struct gate), err));
             }
             struct operator_host *host = &task->hosts[task->host_count++];

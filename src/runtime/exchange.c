@@ -1,8 +1,8 @@
 /* exchange.c - the sending end of an exchange: rows to the subtask that owns their key group.
  *
  * A receiver gets the same columns with a selection of its rows, no copy; only when few rows would
- * pin many (less than a quarter selected) they are copied into a batch of their own. Without keys all
- * rows go to the first receiver.
+ * pin many (less than a quarter selected) they are copied into a batch of their own. Without keys
+ * all rows go to the first receiver.
  */
 #include "runtime/runtime_int.h"
 
@@ -121,8 +121,7 @@ enum status exchange_batch(struct exchange *exchange, struct batch *batch, struc
     return OK;
 }
 
-enum status exchange_event(struct exchange *exchange, const struct event *event,
-                           struct error *err)
+enum status exchange_event(struct exchange *exchange, const struct event *event, struct error *err)
 {
     for (uint32_t r = 0; r < exchange->receiver_count; r++) {
         struct event copy = *event;

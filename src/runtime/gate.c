@@ -1,10 +1,11 @@
 /* gate.c - event queues, and gates: where the batches of an exchange arrive.
  *
  * A gate has one channel per sender, each a queue bounded in bytes (one batch beyond the bound is
- * taken, so that a sender never has to keep a part of one). Events of a channel are in order; between
- * channels the gate goes round.
+ * taken, so that a sender never has to keep a part of one). Events of a channel are in order;
+ * between channels the gate goes round.
  *
- * Sender: gate_send, gate_full (sender's task). Receiver: gate_take, gate_aligned (receiver's task).
+ * Sender: gate_send, gate_full (sender's task). Receiver: gate_take, gate_aligned (receiver's
+ * task).
  */
 #include "runtime/runtime_int.h"
 

@@ -10,7 +10,7 @@
  */
 #include "runtime/runtime_int.h"
 
-static struct operator_host *host_of(const struct operator *op)
+static struct operator_host *host_of(const struct operator* op)
 {
     return op->host;
 }
@@ -31,7 +31,8 @@ bool host_waits(const struct operator_host *host)
 static enum status failed(struct error *err)
 {
     must(err);
-    return err->code != OK ? err->code : error_set(err, ERR_IO, "an operator failed without a reason");
+    return err->code != OK ? err->code
+                           : error_set(err, ERR_IO, "an operator failed without a reason");
 }
 
 /* ---- calls of the operator ---- */
@@ -49,15 +50,14 @@ static enum status note(struct operator_host *host, enum push_result result, enu
 static enum status push_batch(struct operator_host *host, uint32_t port, struct batch *batch,
                               struct error *err)
 {
-    struct operator *op = &host->op;
+    struct operator* op = & host->op;
     struct batch *own = NULL;
     TRY(watermarks_batch(&host->ports, port, batch, &own, err));
     metric_add(&op->metrics.batches_in, 1);
     metric_add(&op->metrics.records_in, own->selected_count);
     metric_set(&op->metrics.last_input_us, host->task->now_us);
     op->eval.now_us = host->task->now_us;
-    enum status status =
-        note(host, op->class->push(op, port, own, err), PENDING_PUSH, err);
+    enum status status = note(host, op->class->push(op, port, own, err), PENDING_PUSH, err);
     if (batch->mark_count) {
         watermarks_advance(&host->ports, port, batch->marks[batch->mark_count - 1].watermark_us);
         host->due_watermark_us = host->ports.combined_us;
@@ -94,7 +94,7 @@ enum status host_event(struct operator_host *host, uint32_t port, struct event *
 
 static enum status give_watermark(struct operator_host *host, struct error *err)
 {
-    struct operator *op = &host->op;
+    struct operator* op = & host->op;
     host->watermark_us = host->due_watermark_us;
     op->eval.watermark_us = host->watermark_us;
     op->eval.now_us = host->task->now_us;
@@ -250,7 +250,7 @@ static enum status edge_batch(struct edge *edge, struct batch *batch, struct err
     return host_advance(edge->target, err);
 }
 
-enum push_result operator_emit(struct operator *op, uint32_t output, struct batch *batch,
+enum push_result operator_emit(struct operator* op, uint32_t output, struct batch *batch,
                                struct error *err)
 {
     struct operator_host *host = host_of(op);
@@ -263,7 +263,7 @@ enum push_result operator_emit(struct operator *op, uint32_t output, struct batc
     return PUSH_DONE;
 }
 
-enum push_result operator_emit_watermark(struct operator *op, int64_t watermark_us,
+enum push_result operator_emit_watermark(struct operator* op, int64_t watermark_us,
                                          struct error *err)
 {
     struct event event = {.kind = EVENT_WATERMARK, .value = watermark_us};
@@ -272,13 +272,13 @@ enum push_result operator_emit_watermark(struct operator *op, int64_t watermark_
     return host_send(host_of(op), &event, err) == OK ? PUSH_DONE : PUSH_ERROR;
 }
 
-enum push_result operator_emit_status(struct operator *op, bool idle, struct error *err)
+enum push_result operator_emit_status(struct operator* op, bool idle, struct error *err)
 {
     struct event event = {.kind = EVENT_STATUS, .flag = idle};
     return host_send(host_of(op), &event, err) == OK ? PUSH_DONE : PUSH_ERROR;
 }
 
-bool operator_blocked(const struct operator *op)
+bool operator_blocked(const struct operator* op)
 {
     const struct operator_host *host = host_of(op);
     for (uint32_t i = 0; i < host->edge_count; i++) {
@@ -292,7 +292,7 @@ bool operator_blocked(const struct operator *op)
 
 /* ---- services ---- */
 
-enum status operator_set_timer(struct operator *op, int64_t due_us, struct error *err)
+enum status operator_set_timer(struct operator* op, int64_t due_us, struct error *err)
 {
     struct operator_host *host = host_of(op);
     if (host->timer_us == due_us)
@@ -306,12 +306,12 @@ enum status operator_set_timer(struct operator *op, int64_t due_us, struct error
     return OK;
 }
 
-struct wake *operator_wake(struct operator *op)
+struct wake *operator_wake(struct operator* op)
 {
     return &host_of(op)->wake;
 }
 
-void *operator_shared(struct operator *op, size_t size_bytes, struct error *err)
+void *operator_shared(struct operator* op, size_t size_bytes, struct error *err)
 {
     void **shared = &host_of(op)->task->job->shared[op->node->id];
     if (!*shared)
@@ -321,29 +321,34 @@ void *operator_shared(struct operator *op, size_t size_bytes, struct error *err)
     return *shared;
 }
 
-uint32_t operator_batch_rows(const struct operator *op)
+uint32_t operator_batch_rows(const struct operator* op)
 {
     return host_of(op)->task->job->runtime->settings.batch_rows;
 }
 
-const char *operator_job_name(const struct operator *op)
+const char *operator_job_name(const struct operator* op)
 {
     return host_of(op)->task->job->request.plan->job_name;
 }
 
-void operator_satisfied(struct operator *op)
+void operator_satisfied(struct operator* op)
 {
     struct job *job = host_of(op)->task->job;
-    if (atomic_exchange(&job->satisfied, true))
-        return;
+    if (job->request.plan->root_count > 1 || atomic_exchange(&job->satisfied, true))
+        return; /* other sinks still want rows */
     for (uint32_t i = 0; i < job->task_count; i++)
         task_wake(&job->tasks[i]);
 }
 
-enum push_result operator_collect(struct operator *op, struct batch *batch, struct error *err)
+enum push_result operator_collect(struct operator* op, struct batch *batch, struct error *err)
 {
     struct job *job = host_of(op)->task->job;
     if (!job->request.callbacks.rows)
         return PUSH_DONE;
     return job->request.callbacks.rows(job->request.callback_context, batch, err);
+}
+
+uint64_t operator_collect_resumes(const struct operator* op)
+{
+    return atomic_load(&host_of(op)->task->job->collect_resumes);
 }

@@ -1,8 +1,8 @@
-/* job.c - a job's life: start, stop, cancel, failure, end, and what it tells about itself. The tasks
- * are made in build.c; why.c says why a job gives no output.
+/* job.c - a job's life: start, stop, cancel, failure, end, and what it tells about itself. The
+ * tasks are made in build.c; why.c says why a job gives no output.
  *
- * A job has ended when its last task has: tasks close their operators themselves, in their own step,
- * so that an operator never sees two threads. The first error counts; it cancels the rest.
+ * A job has ended when its last task has: tasks close their operators themselves, in their own
+ * step, so that an operator never sees two threads. The first error counts; it cancels the rest.
  */
 #include "runtime/runtime_int.h"
 
@@ -30,8 +30,8 @@ static void job_destroy(struct job *job)
     mem_free(job);
 }
 
-enum status job_start(struct runtime *runtime, const struct job_request *request,
-                      struct job **out, struct error *err)
+enum status job_start(struct runtime *runtime, const struct job_request *request, struct job **out,
+                      struct error *err)
 {
     struct job *job = mem_calloc(1, sizeof(*job));
     if (!job)
@@ -53,9 +53,11 @@ enum status job_start(struct runtime *runtime, const struct job_request *request
     }
     atomic_store(&job->tasks_left, job->task_count);
     *out = job;
-    for (uint32_t i = 0; i < job->task_count; i++) {
-        atomic_store(&job->tasks[i].run, TASK_READY);
-        runtime_ready(runtime, &job->tasks[i]);
+    /* The job may be over before the loop is: only the last task's end can be that. */
+    for (uint32_t i = 0, count = job->task_count; i < count; i++) {
+        struct task *task = &job->tasks[i];
+        atomic_store(&task->run, TASK_READY);
+        runtime_ready(runtime, task);
     }
     return OK;
 }
@@ -160,6 +162,7 @@ void job_free(struct job *job)
 
 void job_collect_resume(struct job *job)
 {
+    atomic_fetch_add(&job->collect_resumes, 1);
     wake_all(job);
 }
 
@@ -200,7 +203,7 @@ void job_status(struct job *job, struct job_status *out)
     out->memory_peak_bytes = atomic_load(&job->owner.peak_bytes);
     for (uint32_t t = 0; t < job->task_count; t++)
         for (uint32_t h = 0; h < job->tasks[t].host_count; h++) {
-            const struct operator *op = &job->tasks[t].hosts[h].op;
+            const struct operator* op = & job->tasks[t].hosts[h].op;
             out->operator_count++;
             if (op->node->op == PLAN_SOURCE)
                 out->rows_read += (uint64_t)metric_get(&op->metrics.records_out);
@@ -214,7 +217,7 @@ void job_status(struct job *job, struct job_status *out)
 
 static void report(struct operator_report *out, const struct operator_host *host)
 {
-    const struct operator *op = &host->op;
+    const struct operator* op = & host->op;
     const struct operator_metrics *metrics = &op->metrics;
     *out = (struct operator_report){
         .node = op->node,

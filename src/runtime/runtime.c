@@ -118,8 +118,7 @@ static void step(struct task *task, uint32_t batches)
         return;
     }
     int running = TASK_RUNNING;
-    if (result == STEP_WAIT &&
-        atomic_compare_exchange_strong(&task->run, &running, TASK_IDLE))
+    if (result == STEP_WAIT && atomic_compare_exchange_strong(&task->run, &running, TASK_IDLE))
         return;
     atomic_store(&task->run, TASK_READY);
     runtime_ready(job->runtime, task);

@@ -21,12 +21,12 @@ struct runtime;
 struct job;
 
 struct runtime_settings {
-    struct io *io;              /* clock; io_real() or a simulated twin */
-    struct mem_owner *owner;    /* jobs are children of it; NULL: not counted */
-    uint32_t worker_threads;    /* leat.worker-threads; 0: none, runtime_simulate drives */
-    uint64_t seed;              /* for runtime_simulate */
-    uint32_t batch_rows;        /* most rows a source puts in a batch; 0: BATCH_ROWS_MAX */
-    size_t queue_bytes;         /* of one exchange channel; 0: the default, 1 MiB */
+    struct io *io;           /* clock; io_real() or a simulated twin */
+    struct mem_owner *owner; /* jobs are children of it; NULL: not counted */
+    uint32_t worker_threads; /* leat.worker-threads; 0: none, runtime_simulate drives */
+    uint64_t seed;           /* for runtime_simulate */
+    uint32_t batch_rows;     /* most rows a source puts in a batch; 0: BATCH_ROWS_MAX */
+    size_t queue_bytes;      /* of one exchange channel; 0: the default, 1 MiB */
 };
 
 enum status runtime_new(struct runtime **out, const struct runtime_settings *settings,
@@ -63,15 +63,15 @@ struct job_callbacks {
 };
 
 struct job_request {
-    const struct plan *plan; /* borrowed; must outlive the job */
+    const struct plan *plan;              /* borrowed; must outlive the job */
     const struct plugin_context *context; /* likewise */
     struct job_callbacks callbacks;
     void *callback_context;
 };
 
 /* Opens every operator (errors of options and targets come from here), then starts the tasks. */
-enum status job_start(struct runtime *runtime, const struct job_request *request,
-                      struct job **out, struct error *err) STATUS_CHECKED;
+enum status job_start(struct runtime *runtime, const struct job_request *request, struct job **out,
+                      struct error *err) STATUS_CHECKED;
 /* Ask for an end; the state changes later. Both may be called any number of times, also after the
  * end. A cancel overrides a stop under way. */
 void job_stop(struct job *job);
@@ -88,13 +88,13 @@ void job_barrier(struct job *job);
 
 struct job_status {
     enum job_state state;
-    struct error error; /* JOB_FAILED */
+    struct error error;           /* JOB_FAILED */
     int64_t started_us, ended_us; /* wall; ended_us 0: not yet */
     uint64_t epoch, epochs_done;  /* barriers sent, passed by all tasks */
     uint32_t task_count, operator_count;
     size_t memory_bytes, memory_peak_bytes;
     uint64_t rows_read, rows_written; /* sums over sources and sinks */
-    int64_t last_output_us; /* wall time of the last batch at a sink; 0: none */
+    int64_t last_output_us;           /* wall time of the last batch at a sink; 0: none */
 };
 void job_status(struct job *job, struct job_status *out);
 const struct plan *job_plan(const struct job *job);
@@ -106,9 +106,9 @@ struct operator_report {
     uint32_t subtask;
     int64_t records_in, records_out, batches_in, batches_out;
     int64_t late_dropped, bad_rows, buffered_rows, state_keys, state_bytes;
-    int64_t watermark_us; /* WATERMARK_NONE before the first */
+    int64_t watermark_us;                /* WATERMARK_NONE before the first */
     int64_t last_input_us, last_emit_us; /* wall; 0: never */
-    bool blocked; /* waits for something downstream */
+    bool blocked;                        /* waits for something downstream */
 };
 /* Fills at most max entries in plan order, subtasks together; returns how many there are. */
 uint32_t job_operators(struct job *job, struct operator_report *out, uint32_t max);

@@ -33,7 +33,8 @@ struct watermarks {
     int64_t combined_us;
     bool idle; /* all inputs are idle or ended, and not all ended */
 };
-enum status watermarks_init(struct watermarks *all, uint32_t count, struct error *err) STATUS_CHECKED;
+enum status watermarks_init(struct watermarks *all, uint32_t count,
+                            struct error *err) STATUS_CHECKED;
 void watermarks_fini(struct watermarks *all);
 /* Each returns whether combined_us or idle changed. */
 bool watermarks_advance(struct watermarks *all, uint32_t input, int64_t watermark_us);
@@ -114,7 +115,8 @@ struct exchange {
     uint8_t receiver_of_group[KEY_GROUP_COUNT];
 };
 enum status exchange_init(struct exchange *exchange, const struct plan_node *node,
-                          uint32_t receiver_count, uint32_t channel, struct error *err) STATUS_CHECKED;
+                          uint32_t receiver_count, uint32_t channel,
+                          struct error *err) STATUS_CHECKED;
 void exchange_fini(struct exchange *exchange);
 enum status exchange_batch(struct exchange *exchange, struct batch *batch,
                            struct error *err) STATUS_CHECKED;
@@ -132,7 +134,14 @@ struct edge { /* one reader of one output of an operator */
     struct event_queue waiting; /* the target was busy */
 };
 
-enum pending { PENDING_NONE, PENDING_PUSH, PENDING_WATERMARK, PENDING_END, PENDING_FLUSH, PENDING_TIMER };
+enum pending {
+    PENDING_NONE,
+    PENDING_PUSH,
+    PENDING_WATERMARK,
+    PENDING_END,
+    PENDING_FLUSH,
+    PENDING_TIMER
+};
 
 struct operator_host {
     struct operator op;
@@ -140,9 +149,9 @@ struct operator_host {
     struct wake wake;
     bool opened, has_poll, poll_ended;
     struct watermarks ports;
-    bool was_idle;      /* status as it was last passed on */
+    bool was_idle; /* status as it was last passed on */
     uint32_t ports_ended;
-    enum pending pending; /* what answered PUSH_FULL: to be resumed */
+    enum pending pending;     /* what answered PUSH_FULL: to be resumed */
     int64_t due_watermark_us; /* to be handed to the operator when nothing is pending */
     int64_t watermark_us;     /* handed to it */
     bool end_called, ended;   /* ended: the end was passed on */
@@ -157,7 +166,8 @@ enum status host_event(struct operator_host *host, uint32_t port, struct event *
                        struct error *err) STATUS_CHECKED; /* takes over the batch */
 enum status host_advance(struct operator_host *host, struct error *err) STATUS_CHECKED;
 enum status host_timer(struct operator_host *host, struct error *err) STATUS_CHECKED;
-enum status host_flush(struct operator_host *host, uint64_t epoch, struct error *err) STATUS_CHECKED;
+enum status host_flush(struct operator_host *host, uint64_t epoch,
+                       struct error *err) STATUS_CHECKED;
 enum status host_poll(struct operator_host *host, enum poll_state *state,
                       struct error *err) STATUS_CHECKED;
 bool host_waits(const struct operator_host *host); /* pending, or events wait at its inputs */
@@ -212,6 +222,7 @@ struct job {
     _Atomic uint64_t epoch;
     _Atomic uint64_t stop_epoch; /* the tasks end after this barrier; 0: none */
     _Atomic bool cancelled, satisfied, stopped_early;
+    _Atomic uint64_t collect_resumes;
     _Atomic int state; /* enum job_state */
     _Atomic uint32_t tasks_left;
     int64_t started_us;

@@ -97,8 +97,7 @@ enum status watermarks_batch(struct watermarks *all, uint32_t input, struct batc
         int64_t before = all->combined_us;
         watermarks_advance(all, input, batch->marks[i].watermark_us);
         if (all->combined_us != before)
-            marks[count++] =
-                (struct watermark_mark){batch->marks[i].row_index, all->combined_us};
+            marks[count++] = (struct watermark_mark){batch->marks[i].row_index, all->combined_us};
     }
     for (uint32_t c = 0; c < batch->column_count; c++)
         columns[c] = vec_ref(batch->columns[c]);

@@ -1,6 +1,6 @@
-/* why.c - "why is there no output?" in a sentence or two: looks from the sinks up, and says the first
- * thing that holds rows back. Each operator knows its own reason (class->why); here is the order in
- * which they are asked.
+/* why.c - "why is there no output?" in a sentence or two: looks from the sinks up, and says the
+ * first thing that holds rows back. Each operator knows its own reason (class->why); here is the
+ * order in which they are asked.
  */
 #include "runtime/runtime_int.h"
 
@@ -59,10 +59,10 @@ static void say_end(const struct job_status *status, struct buf *out)
             buf_printf(out, " %s.", status->error.hint);
         break;
     case JOB_FINISHED:
-        buf_printf(out, "The job has finished: its input ended after %llu rows, %llu rows were "
-                        "written.",
-                   (unsigned long long)status->rows_read,
-                   (unsigned long long)status->rows_written);
+        buf_printf(out,
+                   "The job has finished: its input ended after %llu rows, %llu rows were "
+                   "written.",
+                   (unsigned long long)status->rows_read, (unsigned long long)status->rows_written);
         break;
     default:
         buf_printf(out, "The job is %s.", job_state_name(status->state));
@@ -95,8 +95,9 @@ void job_why(struct job *job, struct buf *out)
                    "and join keys.",
                    (unsigned long long)status.rows_read);
     else
-        buf_printf(out, "All %llu rows that were read have been worked through; nothing new has "
-                        "come for %lld s.",
+        buf_printf(out,
+                   "All %llu rows that were read have been worked through; nothing new has "
+                   "come for %lld s.",
                    (unsigned long long)status.rows_read,
                    (long long)((now_us - status.last_output_us) / US_PER_SECOND));
 }

@@ -1,0 +1,70 @@
+/* aggregate_calls.h - the calls of one aggregating operator: where their accumulators lie in a
+ * state row, and feeding them a batch (FILTER, DISTINCT, retraction).
+ *
+ *   state row value: [head of the operator | accumulator of call 0 | call 1 | ...]
+ */
+#ifndef LEAT_OPERATOR_AGGREGATE_CALLS_H
+#define LEAT_OPERATOR_AGGREGATE_CALLS_H
+
+#include "operator/operator.h"
+#include "state/table.h"
+
+struct aggregate_calls {
+    const struct plan_aggregate *calls;
+    uint32_t count;
+    uint32_t *offsets; /* of each accumulator in the row's value */
+    uint32_t head_bytes;
+    uint32_t value_bytes; /* head and all accumulators */
+    bool own_memory;      /* some accumulator has fini */
+    uint32_t distinct_count;
+    struct operator* op;
+    const uint32_t *keys; /* input columns of the group key, for DISTINCT */
+    uint32_t key_count;
+    /* scratch of one batch */
+    struct vec **flat; /* by call: its argument, flat or constant */
+    uint16_t rows[BATCH_ROWS_MAX];
+    uint8_t *groups[BATCH_ROWS_MAX];
+    uint8_t kinds[BATCH_ROWS_MAX];
+    struct key_batch *distinct_keys; /* NULL: no DISTINCT */
+    uint8_t *distinct_rows[BATCH_ROWS_MAX];
+    uint8_t *distinct_dead[BATCH_ROWS_MAX];
+};
+
+enum status aggregate_calls_init(struct aggregate_calls *all, struct operator* op,
+                                 const struct plan_aggregate *calls, uint32_t count,
+                                 const uint32_t *keys, uint32_t key_count, uint32_t head_bytes,
+                                 struct error *err) STATUS_CHECKED;
+void aggregate_calls_fini(struct aggregate_calls *all);
+
+/* The values seen by the DISTINCT calls of some groups (all of a query, or of a window). */
+struct distinct_set {
+    struct state_table **tables; /* by call; NULL: the call is not DISTINCT */
+};
+enum status distinct_set_init(struct distinct_set *set, const struct aggregate_calls *all,
+                              struct error *err) STATUS_CHECKED;
+void distinct_set_fini(struct distinct_set *set, const struct aggregate_calls *all);
+
+/* Around a batch: makes the arguments flat, lets go of them. */
+enum status aggregate_calls_begin(struct aggregate_calls *all, const struct batch *batch,
+                                  struct error *err) STATUS_CHECKED;
+void aggregate_calls_end(struct aggregate_calls *all);
+
+/* rows[0..count) of the batch, the i-th to the state row groups[i]. kinds (per row): NULL when all
+ * accumulate. */
+enum status aggregate_calls_add(struct aggregate_calls *all, const struct batch *batch,
+                                const uint16_t *rows, uint32_t count, uint8_t *const *groups,
+                                const uint8_t *kinds, struct distinct_set *set,
+                                struct error *err) STATUS_CHECKED;
+/* Partial accumulators (a BYTES column of LOCAL, flat or not) of rows[0..count). ERR_DATA when one
+ * has another size. */
+enum status aggregate_calls_merge(struct aggregate_calls *all, const struct vec *partials,
+                                  const uint16_t *rows, uint32_t count, uint8_t *const *groups,
+                                  struct error *err) STATUS_CHECKED;
+/* Frees and zeroes the accumulators of a row. */
+void aggregate_calls_clear(const struct aggregate_calls *all, uint8_t *group);
+/* Appends count results of call `call` to vec (flat; validity is made where needed). */
+enum status aggregate_calls_result(const struct aggregate_calls *all, uint32_t call,
+                                   uint8_t *const *groups, uint32_t count, struct vec *vec,
+                                   struct error *err) STATUS_CHECKED;
+
+#endif

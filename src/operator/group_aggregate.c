@@ -1,0 +1,239 @@
+/* group_aggregate.c - GROUP BY without a window: a state row per key, results as a changelog.
+ *
+ * A batch is worked in rounds. When changes may be coalesced (contracts.md rule 4) it is one round:
+ * one change per key and batch, keys in the order they were first touched. Otherwise a round ends
+ * before a key comes a second time, so that every change is seen, as in Flink. In a round: find the
+ * rows, take the old results, accumulate, take the new results, emit what differs.
+ *
+ *   row value: [struct group_head | accumulators]
+ *
+ * A group is there while its row_count is above 0; rows without it are removed at the batch's end.
+ * A row that is taken away from a group that is not there changes nothing (as in Flink). LOCAL
+ * emits (keys, all accumulators as BYTES) after each batch and keeps nothing; GLOBAL merges those.
+ * Not built: a time to live of state.
+ */
+#include "operator/aggregate_calls.h"
+#include "operator/group_changes.h"
+#include "operator/group_lookup.h"
+#include "operator/operator_int.h"
+
+struct group_head {
+    int64_t row_count;
+    uint32_t stamp;    /* round that touched it last */
+    uint32_t is_dying; /* in the list of rows to look at when the batch is done */
+};
+
+struct group_aggregate {
+    struct state_table *table;
+    struct aggregate_calls calls;
+    struct distinct_set distinct;
+    struct group_lookup lookup;
+    struct lookup_cache cache;
+    struct group_changes changes;
+    uint32_t stamp;
+    uint8_t *groups[BATCH_ROWS_MAX]; /* by selected row */
+    uint16_t rows[BATCH_ROWS_MAX];   /* of the batch, those of the round that count */
+    uint8_t *counted[BATCH_ROWS_MAX];
+    uint32_t dying_count;
+    uint8_t *dying[BATCH_ROWS_MAX];
+};
+
+static enum status group_open(struct operator* op, struct error *err)
+{
+    const struct plan_node *node = op->node;
+    struct group_aggregate *group = operator_new_state(op, sizeof(*group), err);
+    if (!group)
+        return err->code;
+    if (node->group.state_ttl_ms > 0)
+        return error_set(err, ERR_UNSUPPORTED,
+                         "table.exec.state.ttl is not supported yet for GROUP BY");
+    TRY(aggregate_calls_init(&group->calls, op, node->group.calls, node->group.call_count,
+                             node->group.keys, node->group.key_count, sizeof(struct group_head),
+                             err));
+    TRY(distinct_set_init(&group->distinct, &group->calls, err));
+    TRY(group_changes_init(&group->changes, op, &group->calls, err));
+    TRY(group_lookup_init(&group->lookup, node->group.keys, node->group.key_count, err));
+    struct state_table_spec spec = {.value_bytes = group->calls.value_bytes,
+                                    .first_key_group = op->first_key_group,
+                                    .last_key_group = op->last_key_group,
+                                    .owner = &op->owner};
+    if (node->group.key_count == 0 || node->group.phase == PHASE_LOCAL) {
+        spec.first_key_group = 0; /* one row of the empty key; rows on their way to all groups */
+        spec.last_key_group = KEY_GROUP_COUNT - 1;
+    }
+    return state_table_new(&group->table, &spec, err);
+}
+
+static struct group_head *head_of(uint8_t *row)
+{
+    return (struct group_head *)row;
+}
+
+static void mark_dying(struct group_aggregate *group, uint8_t *row)
+{
+    if (head_of(row)->is_dying)
+        return;
+    head_of(row)->is_dying = 1;
+    group->dying[group->dying_count++] = row;
+}
+
+/* Touches the groups of selected rows from `from` on until the round's end, which is returned. */
+static uint32_t touch(struct operator* op, struct batch *batch, uint32_t from)
+{
+    struct group_aggregate *group = op->state;
+    bool whole = op->node->group.coalesce || op->node->group.phase == PHASE_LOCAL;
+    uint32_t stamp = ++group->stamp, i = from;
+    group_changes_start(&group->changes);
+    for (; i < batch->selected_count; i++) {
+        struct group_head *head = head_of(group->groups[i]);
+        if (head->stamp != stamp) {
+            head->stamp = stamp;
+            group_changes_touch(&group->changes, group->groups[i], batch_row(batch, i),
+                                head->row_count > 0);
+        } else if (!whole) {
+            break;
+        }
+    }
+    return i;
+}
+
+/* Counts the rows of the round; those that count to group->rows and group->counted. */
+static uint32_t count_rows(struct operator* op, struct batch *batch, uint32_t from, uint32_t to)
+{
+    struct group_aggregate *group = op->state;
+    uint32_t kept = 0;
+    if (!op->node->group.input_updates) {
+        for (uint32_t i = from; i < to; i++) {
+            group->rows[kept] = (uint16_t)batch_row(batch, i);
+            group->counted[kept++] = group->groups[i];
+            head_of(group->groups[i])->row_count = 1;
+        }
+        return kept;
+    }
+    for (uint32_t i = from; i < to; i++) {
+        uint32_t row = batch_row(batch, i);
+        struct group_head *head = head_of(group->groups[i]);
+        if (row_kind_is_accumulate(batch_kind(batch, row)))
+            head->row_count++;
+        else if (head->row_count > 0)
+            head->row_count--;
+        else
+            row = UINT32_MAX;
+        if (head->row_count == 0)
+            mark_dying(group, group->groups[i]);
+        if (row == UINT32_MAX)
+            continue;
+        group->rows[kept] = (uint16_t)row;
+        group->counted[kept++] = group->groups[i];
+    }
+    return kept;
+}
+
+static enum status add_rows(struct operator* op, struct batch *batch, uint32_t count,
+                            struct error *err)
+{
+    struct group_aggregate *group = op->state;
+    if (op->node->group.phase == PHASE_GLOBAL)
+        return aggregate_calls_merge(&group->calls, batch->columns[batch->column_count - 1],
+                                     group->rows, count, group->counted, err);
+    return aggregate_calls_add(&group->calls, batch, group->rows, count, group->counted,
+                               op->node->group.input_updates ? batch->kinds : NULL,
+                               &group->distinct, err);
+}
+
+static enum status round_of(struct operator* op, struct batch *batch, uint32_t from, uint32_t *to,
+                            struct error *err)
+{
+    struct group_aggregate *group = op->state;
+    bool is_local = op->node->group.phase == PHASE_LOCAL;
+    *to = touch(op, batch, from);
+    if (!is_local)
+        TRY(group_changes_before(&group->changes, err));
+    uint32_t counted = count_rows(op, batch, from, *to);
+    TRY(add_rows(op, batch, counted, err));
+    for (uint32_t i = 0; i < group->changes.touched_count; i++) {
+        uint8_t *row = group->changes.touched[i];
+        group->changes.is_there[i] = head_of(row)->row_count > 0;
+    }
+    return is_local ? group_changes_partials(&group->changes, batch, err)
+                    : group_changes_after(&group->changes, batch, err);
+}
+
+/* Rows whose group is gone, or (LOCAL) that have been sent on. */
+static void remove_rows(struct operator* op)
+{
+    struct group_aggregate *group = op->state;
+    bool removed = false;
+    for (uint32_t i = 0; i < group->dying_count; i++) {
+        uint8_t *row = group->dying[i];
+        head_of(row)->is_dying = 0;
+        if (head_of(row)->row_count > 0)
+            continue;
+        aggregate_calls_clear(&group->calls, row);
+        state_table_remove(group->table, row);
+        removed = true;
+    }
+    group->dying_count = 0;
+    if (removed)
+        lookup_cache_clear(&group->cache);
+}
+
+static void forget_local(struct group_aggregate *group)
+{
+    for (uint32_t i = 0; i < group->changes.touched_count; i++) {
+        head_of(group->changes.touched[i])->row_count = 0;
+        mark_dying(group, group->changes.touched[i]);
+    }
+}
+
+static enum push_result group_push(struct operator* op, uint32_t port, struct batch *batch,
+                                   struct error *err)
+{
+    struct group_aggregate *group = op->state;
+    uint32_t from = 0;
+    if (batch->selected_count == 0)
+        return PUSH_DONE;
+    enum status status =
+        group_lookup_run(&group->lookup, group->table, &group->cache, batch, group->groups, err);
+    if (status == OK && op->node->group.phase != PHASE_GLOBAL)
+        status = aggregate_calls_begin(&group->calls, batch, err);
+    while (status == OK && from < batch->selected_count)
+        status = round_of(op, batch, from, &from, err);
+    aggregate_calls_end(&group->calls);
+    if (status == OK)
+        status = group_changes_emit(&group->changes, err);
+    if (op->node->group.phase == PHASE_LOCAL)
+        forget_local(group);
+    remove_rows(op);
+    metric_set(&op->metrics.state_keys, (int64_t)state_table_rows(group->table));
+    metric_set(&op->metrics.state_bytes, (int64_t)state_table_bytes(group->table));
+    return status == OK ? PUSH_DONE : PUSH_ERROR;
+}
+
+static void group_close(struct operator* op)
+{
+    struct group_aggregate *group = op->state;
+    if (!group)
+        return;
+    uint8_t *rows[64];
+    struct state_cursor cursor = {0};
+    uint32_t count;
+    while (group->table && group->calls.own_memory &&
+           (count = state_table_scan(group->table, &cursor, rows, 64)) > 0)
+        for (uint32_t i = 0; i < count; i++)
+            aggregate_calls_clear(&group->calls, rows[i]);
+    distinct_set_fini(&group->distinct, &group->calls);
+    group_changes_fini(&group->changes);
+    group_lookup_fini(&group->lookup);
+    state_table_free(group->table);
+    aggregate_calls_fini(&group->calls);
+    operator_free_state(op);
+}
+
+const struct operator_class OPERATOR_GROUP_AGGREGATE = {
+    .size = sizeof(struct operator_class),
+    .name = "GroupAggregate",
+    .open = group_open,
+    .push = group_push,
+    .close = group_close,
+};

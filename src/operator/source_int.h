@@ -1,0 +1,93 @@
+/* source_int.h - shared by source*.c: the running state of one subtask of a source. */
+#ifndef LEAT_OPERATOR_SOURCE_INT_H
+#define LEAT_OPERATOR_SOURCE_INT_H
+
+#include <stdio.h>
+
+#include "data/key.h"
+#include "operator/operator_int.h"
+#include "os/thread.h"
+
+#define SPLITS_MAX 65536
+
+struct split {        /* one being read */
+    struct wake wake; /* given to the reader */
+    _Atomic bool ready;
+    struct operator* op;
+    struct source_split name;
+    uint32_t number;
+    struct source_reader *reader; /* NULL: ended, or not opened yet */
+    bool ended, idle;
+    int64_t watermark_us;
+    int64_t last_row_us; /* wall; the opening counts */
+    int64_t retry_us;    /* after a retriable error: not before; 0: none */
+};
+
+struct split_plan { /* shared by the subtasks: which splits there are, i-th to subtask i % P */
+    _Atomic uint32_t users;
+    struct mutex mutex;
+    uint32_t count, capacity;
+    struct source_split *splits;
+    bool asked;    /* discovery has answered once */
+    bool complete; /* there will never be more */
+    struct operator* ops[KEY_GROUP_COUNT];
+};
+
+struct letter {      /* a record that gave no row, and why */
+    uint32_t record; /* or row number, for sources of batches */
+    enum status code;
+    char text[200];
+};
+
+struct source_state {
+    const struct source_class *class;
+    struct source *source;
+    struct wake discover_wake;
+    _Atomic bool discover_ready;
+    struct operator* op;
+    struct split_plan *plan;
+    uint32_t taken; /* entries of the plan looked at */
+    uint32_t split_count, split_capacity;
+    struct split **splits;
+    uint32_t next_split;
+    uint32_t ended_count;
+    struct error trouble; /* the last retriable error; code OK: none */
+    int64_t discover_retry_us;
+
+    struct decoder *decoder; /* NULL: the connector yields batches */
+    struct expr_program *program;
+    struct evaluator *evaluator; /* NULL: columns are as they come */
+    struct vec **results;
+    struct row_errors errors;
+    struct bad_rows bad;
+
+    int64_t watermark_us; /* as emitted */
+    bool idle;            /* as emitted */
+    uint32_t mark_count;
+    struct watermark_mark marks[BATCH_ROWS_MAX];
+    uint16_t selection[BATCH_ROWS_MAX];
+    uint16_t row_records[BATCH_ROWS_MAX];
+
+    uint32_t letter_count, letter_capacity;
+    struct letter *letters;
+};
+
+/* source_rows.c: what a reader gave becomes a batch and is emitted. */
+enum status source_rows(struct source_state *state, struct split *split,
+                        const struct source_output *output, struct error *err) STATUS_CHECKED;
+/* source_letters.c: rows that cannot be used. row: of the batch or records; records NULL for
+ * sources of batches. Fails the job, or keeps the letter, as the table's policy says. */
+enum status source_bad_row(struct source_state *state, const struct split *split,
+                           const struct records *records, uint32_t record, enum status code,
+                           const char *text, struct error *err) STATUS_CHECKED;
+enum status source_send_letters(struct source_state *state, const struct split *split,
+                                const struct records *records, struct error *err) STATUS_CHECKED;
+/* source_watermark.c */
+/* The split's watermark moves over the rows; marks of the whole subtask to state->marks. */
+void source_marks(struct source_state *state, struct split *split, const struct batch *batch,
+                  const struct vec *watermarks);
+/* Emits watermark and status where idle, ended or new splits have changed them; arms the timer of
+ * the next split to become idle. */
+enum status source_idleness(struct source_state *state, struct error *err) STATUS_CHECKED;
+
+#endif
