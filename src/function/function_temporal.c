@@ -30,6 +30,11 @@ enum status bind_unit(const struct function_bind *bind, uint32_t i, const char *
         error_set(err, ERR_TYPE, "%s takes the name of a unit of time", function);
         goto failed;
     }
+    const struct str odbc = STR("SQL_TSI_"); /* ODBC's names of the units */
+    if (name.length > odbc.length && str_eq_nocase((struct str){name.data, odbc.length}, odbc)) {
+        name.data += odbc.length;
+        name.length -= odbc.length;
+    }
     for (int unit = 0; unit < UNIT_COUNT; unit++)
         if (str_eq_nocase(name, str_of(unit_names[unit]))) {
             *out = (enum time_unit)unit;
@@ -150,7 +155,9 @@ static void run_extract_months(struct function_call *call)
     CALL_ROWS(call, row)
     {
         int64_t months = ((const int32_t *)arg->values)[row & arg_mask(arg)];
-        out[row] = unit == UNIT_YEAR ? months / 12 : months % 12;
+        out[row] = unit == UNIT_YEAR      ? months / 12
+                   : unit == UNIT_QUARTER ? months % 12 / 3 + 1
+                                          : months % 12;
     }
 }
 
@@ -181,7 +188,7 @@ static enum status bind_part(struct function_bind *bind, const char *name, enum 
         good = is_clock_unit(unit);
     else if (type->root == TYPE_INTERVAL_YEAR_MONTH) {
         kernel = run_extract_months;
-        good = unit == UNIT_YEAR || unit == UNIT_MONTH;
+        good = unit == UNIT_YEAR || unit == UNIT_QUARTER || unit == UNIT_MONTH;
     } else if (type->root == TYPE_INTERVAL_DAY_TIME) {
         kernel = run_extract_interval;
         good = unit == UNIT_DAY || unit == UNIT_EPOCH || is_clock_unit(unit);
@@ -272,10 +279,13 @@ static void floor_time(struct function_call *call, bool up)
 {
     enum time_unit unit = *(const enum time_unit *)call->state;
     int64_t size = unit_us(unit);
+    bool next_day = up && unit == UNIT_DAY && call->out->type->root == TYPE_DATE;
     CALL_ROWS(call, row)
     {
         int64_t us = arg_local_us(call, call->args[0], row);
-        if (size > 0)
+        if (next_day)
+            us += US_PER_DAY;
+        else if (size > 0)
             us = floor_div(up ? us + size - 1 : us, size) * size;
         else
             us = floor_days(unit, (int32_t)floor_div(us, US_PER_DAY), up) * US_PER_DAY;
@@ -337,6 +347,10 @@ static bool add_us(struct function_call *call, enum time_unit unit, uint32_t row
 {
     const struct vec *arg = call->args[2];
     int64_t count = arg_i64(call->args[1], row), months = months_in(unit);
+    if (arg->type->root == TYPE_TIME && unit <= UNIT_DAY) { /* whole days turn no clock */
+        *us = arg_local_us(call, arg, row);
+        return true;
+    }
     if (months > 0) {
         if (count > 120000 || count < -120000)
             return false;
@@ -390,7 +404,7 @@ static enum status bind_timestampadd(struct function_bind *bind, struct error *e
     enum time_unit unit;
     TRY(bind_unit(bind, 0, "TIMESTAMPADD", &unit, err));
     if (bind->arg_types[2]->root == TYPE_TIME) {
-        if (unit < UNIT_HOUR || unit > UNIT_MILLISECOND)
+        if (unit > UNIT_MILLISECOND)
             return refuse_unit(bind, "TIMESTAMPADD", unit, bind->arg_types[2], err);
         const struct type *count = bind->arg_types[1];
         if (!type_is_integer(count) && count->root != TYPE_NULL)
@@ -406,7 +420,7 @@ static enum status bind_timestampadd(struct function_bind *bind, struct error *e
     bool instant = type->root == TYPE_TIMESTAMP_LTZ && months_in(unit) == 0;
     unsigned precision = unit == UNIT_MILLISECOND ? 3 : unit == UNIT_MICROSECOND ? 6 : 0;
     if (type->root == TYPE_DATE && unit >= UNIT_HOUR)
-        type = type_temporal(bind->arena, TYPE_TIMESTAMP, precision, type->nullable);
+        type = type_temporal(bind->arena, TYPE_TIMESTAMP, 6, type->nullable);
     else if (type_is_timestamp(type))
         type = type_temporal(bind->arena, type->root,
                              type->precision > precision ? type->precision : precision,
