@@ -1,9 +1,9 @@
 /* broker_main.c - the broker alone, as a program for the system tests and the bench: what
  * `leat broker` is to a user, without the rest of leat.
  *
- *   broker_main DIR [HOST:]PORT [KEY=VALUE]...      keys: durability=power|process, auto=true|false,
- *                                                   partitions=N, max-request=BYTES
- * Prints "listening on HOST:PORT" and ends on SIGINT or SIGTERM.
+ *   broker_main DIR [HOST:]PORT [KEY=VALUE]...      keys: durability=power|process,
+ * auto=true|false, partitions=N, max-request=BYTES Prints "listening on HOST:PORT" and ends on
+ * SIGINT or SIGTERM.
  */
 #include <signal.h>
 #include <stdio.h>
