@@ -254,7 +254,7 @@ static enum status start(struct run *run, struct error *err)
         .worker_threads = run->process.worker_threads,
     };
     TRY(engine_new(&run->engine, &config, err));
-    TRY(session_open(&run->session, run->engine, err));
+    TRY(engine_session_new(&run->session, run->engine, err));
     return apply_sets(run, err);
 }
 
@@ -262,7 +262,7 @@ static int finish(struct run *run, int code)
 {
     struct error err = {0};
     interrupts_watch(NULL);
-    session_close(run->session);
+    engine_session_free(run->session);
     engine_free(run->engine);
     if (process_fini(&run->process, &err) != OK) {
         fprintf(stderr, "leat: %s\n", err.text);

@@ -52,7 +52,7 @@ struct catalog *engine_catalog(struct engine *engine)
     return engine->catalog;
 }
 
-enum status session_open(struct session **out, struct engine *engine, struct error *err)
+enum status engine_session_new(struct session **out, struct engine *engine, struct error *err)
 {
     struct session *session = mem_calloc(1, sizeof(*session));
     if (!session)
@@ -66,14 +66,14 @@ enum status session_open(struct session **out, struct engine *engine, struct err
     };
     enum status status = settings_apply(session, err);
     if (status != OK) {
-        session_close(session);
+        engine_session_free(session);
         return status;
     }
     *out = session;
     return OK;
 }
 
-void session_close(struct session *session)
+void engine_session_free(struct session *session)
 {
     if (!session)
         return;

@@ -30,9 +30,9 @@ enum status engine_new(struct engine **out, const struct engine_config *config,
 void engine_free(struct engine *engine);
 struct catalog *engine_catalog(struct engine *engine);
 
-enum status session_open(struct session **out, struct engine *engine,
+enum status engine_session_new(struct session **out, struct engine *engine,
                          struct error *err) STATUS_CHECKED;
-void session_close(struct session *session);
+void engine_session_free(struct session *session);
 /* SET 'key' = 'value'. ERR_OPTION with the nearest key; ERR_UNSUPPORTED for Flink's keys that are
  * not built. */
 enum status session_set(struct session *session, struct str key, struct str value,
