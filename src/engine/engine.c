@@ -12,11 +12,16 @@ enum status engine_new(struct engine **out, const struct engine_config *config, 
     engine->next_job_id = 1;
     mutex_init(&engine->mutex);
     mem_owner_init(&engine->owner, config->owner, "jobs");
-    const struct runtime_settings settings = {
+    struct runtime_settings settings = {
         .io = config->context->io,
         .owner = &engine->owner,
         .worker_threads = config->worker_threads ? config->worker_threads : thread_core_count(),
+        .seed = config->seed,
+        .batch_rows = config->batch_rows,
+        .queue_bytes = config->queue_bytes,
     };
+    if (config->simulated)
+        settings.worker_threads = 0;
     enum status status = catalog_new(&engine->catalog, err);
     if (status == OK)
         status = runtime_new(&engine->runtime, &settings, err);
@@ -45,6 +50,16 @@ void engine_free(struct engine *engine)
     mem_owner_fini(&engine->owner);
     mutex_fini(&engine->mutex);
     mem_free(engine);
+}
+
+uint64_t engine_simulate(struct engine *engine, uint64_t max_steps)
+{
+    return runtime_simulate(engine->runtime, max_steps);
+}
+
+int64_t engine_next_timer_us(struct engine *engine)
+{
+    return runtime_next_timer_us(engine->runtime);
 }
 
 struct catalog *engine_catalog(struct engine *engine)

@@ -22,6 +22,11 @@ struct engine_config {
     const struct plugin_context *context; /* borrowed; zone is the default of new sessions */
     struct mem_owner *owner;
     uint32_t worker_threads; /* 0: the cores */
+    /* For tests: no worker threads, engine_simulate drives all jobs in an order drawn from seed. */
+    bool simulated;
+    uint64_t seed;
+    uint32_t batch_rows; /* most rows a source puts in a batch; 0: the default */
+    size_t queue_bytes;  /* of one exchange channel; 0: the default */
 };
 
 enum status engine_new(struct engine **out, const struct engine_config *config,
@@ -81,17 +86,24 @@ enum status engine_execute(struct session *session, struct statement *statement,
 /* ---- jobs; valid until engine_job_release or engine_free */
 const char *engine_job_name(const struct engine_job *job);
 uint32_t engine_job_id(const struct engine_job *job);
+bool engine_job_bounded(const struct engine_job *job); /* all its inputs end */
 void engine_job_status(struct engine_job *job, struct job_status *out);
 void engine_job_why(struct engine_job *job, struct buf *out);
 void engine_job_stop(struct engine_job *job);
 void engine_job_cancel(struct engine_job *job);
 void engine_job_resume(struct engine_job *job);
-/* false: still running after timeout_us (< 0: for ever). */
+/* false: still running after timeout_us (< 0: for ever). Simulated: steps until the job has ended
+ * or nothing is ready; the time does not count. */
 bool engine_job_wait(struct engine_job *job, int64_t timeout_us);
+void engine_job_barrier(struct engine_job *job); /* job_barrier() */
 /* Every job, in the order started; borrowed. */
 void engine_jobs(struct engine *engine, void (*each)(void *context, struct engine_job *job),
                  void *context);
 /* Frees a job that has ended. */
 void engine_job_release(struct engine_job *job);
+
+/* ---- a simulated engine: runtime_simulate(), runtime_next_timer_us() */
+uint64_t engine_simulate(struct engine *engine, uint64_t max_steps);
+int64_t engine_next_timer_us(struct engine *engine);
 
 #endif

@@ -5,6 +5,8 @@
  */
 #include "engine/engine_int.h"
 
+#define SIMULATED_STEPS 1000 /* between two looks at a job that is waited for */
+
 static enum push_result on_rows(void *context, struct batch *batch, struct error *err)
 {
     struct engine_job *job = context;
@@ -98,6 +100,11 @@ uint32_t engine_job_id(const struct engine_job *job)
     return job->id;
 }
 
+bool engine_job_bounded(const struct engine_job *job)
+{
+    return job->plan->bounded;
+}
+
 void engine_job_status(struct engine_job *job, struct job_status *out)
 {
     job_status(job->job, out);
@@ -125,7 +132,17 @@ void engine_job_resume(struct engine_job *job)
 
 bool engine_job_wait(struct engine_job *job, int64_t timeout_us)
 {
-    return job_wait(job->job, timeout_us);
+    if (!job->engine->config.simulated)
+        return job_wait(job->job, timeout_us);
+    while (!job_wait(job->job, 0))
+        if (runtime_simulate(job->engine->runtime, SIMULATED_STEPS) == 0)
+            return job_wait(job->job, 0);
+    return true;
+}
+
+void engine_job_barrier(struct engine_job *job)
+{
+    job_barrier(job->job);
 }
 
 void engine_jobs(struct engine *engine, void (*each)(void *context, struct engine_job *job),

@@ -22,6 +22,8 @@
 
 struct split {
     uint32_t next; /* index into the plan of the next event of this split; event_count: none */
+    bool opened;   /* by this source */
+    bool elsewhere; /* another subtask's source reads it: `next` means nothing */
     struct source_reader *reader;
 };
 
@@ -223,6 +225,17 @@ static void reader_close(struct source_reader *reader)
     mem_free(reader);
 }
 
+/* Every subtask has a source of its own, but each split is read by one of them. Under the mutex. */
+static void claim_split(struct source *own, uint32_t number)
+{
+    own->splits[number].opened = true;
+    own->splits[number].elsewhere = false;
+    for (struct source *source = sim_world.sources; source; source = source->next)
+        if (source != own && strcmp(source->job_name, own->job_name) == 0 &&
+            strcmp(source->table->name, own->table->name) == 0 && !source->splits[number].opened)
+            source->splits[number].elsewhere = true;
+}
+
 static enum status reader_open(struct source *source, const struct source_split *split,
                                const void *position, size_t position_bytes, struct wake *wake,
                                struct source_reader **out, struct error *err)
@@ -250,6 +263,7 @@ static enum status reader_open(struct source *source, const struct source_split 
     struct split *own = &source->splits[number];
     mutex_lock(&sim_world.mutex);
     own->reader = reader;
+    claim_split(source, reader->split);
     own->next = next_of_split(plan, 0, reader->split);
     for (; done > 0 && own->next < plan->event_count; done--)
         own->next = next_of_split(plan, own->next + 1, reader->split);
@@ -267,7 +281,7 @@ static uint64_t earliest_order(const char *job_name)
             continue;
         for (uint32_t i = 0; i < source->plan.split_count; i++) {
             uint32_t next = source->splits[i].next;
-            if (next < source->plan.event_count && source->plan.events[next].order < earliest)
+            if (!source->splits[i].elsewhere && next < source->plan.event_count && source->plan.events[next].order < earliest)
                 earliest = source->plan.events[next].order;
         }
     }
@@ -429,7 +443,8 @@ static enum poll_result next_batch(struct source_reader *reader, uint32_t max_ro
         if (event->kind == SIM_EVENT_SIGNAL) {
             if (give_signal(reader, event, err) != OK)
                 return POLL_ERROR;
-            continue;
+            wake_notify(reader->wake); /* timers that are due now fire before the next rows */
+            return POLL_WAIT;
         }
         struct chunk chunk = cut_chunk(reader, max_rows);
         reader->taken = next_of_split(&source->plan, chunk.last, reader->split);

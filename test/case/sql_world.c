@@ -1,0 +1,316 @@
+/* sql_world.c - see sql_world.h. */
+#include "test/case/sql_world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/must.h"
+#include "base/rng.h"
+#include "connector/blackhole/blackhole.h"
+#include "connector/datagen/datagen.h"
+#include "connector/sim/sim.h"
+#include "os/simio.h"
+
+#define STEPS_AT_ONCE   12     /* at most, between two looks at the job */
+#define TIMERS_MAX      100000 /* waits for the clock of one job, before it counts as stuck */
+#define IDLE_US         INT64_C(3600000000) /* "@idle": past any idle time-out of a case */
+#define WAIT_US         INT64_C(40000000)
+#define STATEMENT_BYTES (64u << 20)
+
+struct sql_world {
+    const struct sql_mode *mode;
+    struct io *io;
+    struct io *simulated; /* NULL: the real one is used */
+    struct plugin_context context;
+    struct engine *engine;
+    struct session *session;
+    struct rng rng;
+    struct engine_job *job; /* that runs */
+    bool wants_barrier;
+    struct buf text;
+    struct sql_rows rows;
+};
+
+static const struct connector_class *const CONNECTORS[] = {&CONNECTOR_SIM, &CONNECTOR_DATAGEN,
+                                                           &CONNECTOR_BLACKHOLE, NULL};
+static const struct format_class *const FORMATS[] = {NULL};
+static const struct plugin_registry REGISTRY = {CONNECTORS, FORMATS};
+
+/* On the stepping thread, inside a poll. */
+static void observe(void *context, enum sim_signal signal, int64_t number)
+{
+    struct sql_world *world = context;
+    if (signal == SIM_CHECKPOINT)
+        world->wants_barrier = true;
+    else if (signal == SIM_TIME && world->simulated)
+        simio_advance_us(world->simulated, number * 1000 - io_wall_us(world->io));
+    else if (signal == SIM_IDLE && world->simulated)
+        simio_advance_us(world->simulated, IDLE_US);
+}
+
+struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
+{
+    struct sql_world *world = mem_calloc(1, sizeof(*world));
+    must(world != NULL);
+    world->mode = mode;
+    rng_init(&world->rng, mode->seed);
+    if (mode->worker_threads == 0)
+        world->simulated = simio_new(mode->seed);
+    world->io = world->simulated ? world->simulated : io_real();
+    world->context = (struct plugin_context){.io = world->io, .output_fd = 1};
+    buf_init(&world->text, STATEMENT_BYTES);
+    sim_observe(observe, world);
+    const struct engine_config config = {
+        .registry = &REGISTRY,
+        .context = &world->context,
+        .worker_threads = mode->worker_threads,
+        .simulated = mode->worker_threads == 0,
+        .seed = mode->seed,
+        .batch_rows = mode->batch_rows,
+        .queue_bytes = mode->queue_bytes,
+    };
+    char parallelism[20];
+    snprintf(parallelism, sizeof(parallelism), "%u", mode->parallelism);
+    if (engine_new(&world->engine, &config, err) == OK &&
+        session_open(&world->session, world->engine, err) == OK &&
+        sql_world_set(world, "table.local-time-zone", "UTC", err) == OK &&
+        sql_world_set(world, "parallelism.default", parallelism, err) == OK &&
+        (!mode->changes ||
+         sql_world_set(world, "table.exec.mini-batch.enabled", "false", err) == OK))
+        return world;
+    sql_world_close(world);
+    return NULL;
+}
+
+void sql_world_close(struct sql_world *world)
+{
+    if (!world)
+        return;
+    session_close(world->session);
+    engine_free(world->engine);
+    if (world->simulated)
+        simio_free(world->simulated);
+    case_plan_fini(&world->rows.plan);
+    buf_fini(&world->text);
+    mem_free(world);
+    sim_reset();
+}
+
+enum status sql_world_set(struct sql_world *world, const char *key, const char *value,
+                          struct error *err)
+{
+    return session_set(world->session, str_of(key), str_of(value), err);
+}
+
+/* ---- rows of a query */
+
+static bool is_approximate(const struct type *type)
+{
+    return type->root == TYPE_FLOAT || type->root == TYPE_DOUBLE;
+}
+
+static void on_columns(void *context, const struct plan_node *collect, bool bounded)
+{
+    struct sql_rows *rows = &((struct sql_world *)context)->rows;
+    bool changes = ((struct sql_world *)context)->mode->changes;
+    must(collect->column_count <= SQL_COLUMNS_MAX);
+    rows->column_count = (int)collect->column_count;
+    for (uint32_t i = 0; i < collect->column_count; i++)
+        rows->approximate[i] = is_approximate(collect->types[i]);
+    if (!changes && collect->changelog == CHANGELOG_UPSERT)
+        for (uint32_t i = 0; i < collect->upsert_key_count; i++)
+            rows->key_columns[rows->key_count++] = (int)collect->upsert_key[i];
+}
+
+static enum push_result on_rows(void *context, struct batch *batch, struct error *err)
+{
+    struct sql_world *world = context;
+    struct buf text;
+    buf_init(&text, STATEMENT_BYTES);
+    for (uint32_t i = 0; i < batch->selected_count; i++) {
+        uint32_t row = batch_row(batch, i);
+        enum row_kind kind = (enum row_kind)batch_kind(batch, row);
+        struct case_event *out = case_plan_add_row(&world->rows.plan, row_kind_text(kind));
+        for (uint32_t c = 0; c < batch->column_count; c++) {
+            buf_clear(&text);
+            datum_format_at(&text, batch->columns[c], row,
+                            session_sql(world->session)->function_session->zone);
+            case_row_add(out, buf_text(&text), text.length, !vec_is_valid(batch->columns[c], row));
+        }
+    }
+    buf_fini(&text);
+    return PUSH_DONE;
+}
+
+static void forget_result(struct sql_world *world)
+{
+    case_plan_fini(&world->rows.plan);
+    memset(&world->rows, 0, sizeof(world->rows));
+}
+
+static void keep_table(struct sql_world *world, const struct engine_result *result)
+{
+    forget_result(world);
+    world->rows.column_count = (int)result->column_count;
+    for (uint32_t r = 0; r < result->row_count; r++) {
+        struct case_event *row = case_plan_add_row(&world->rows.plan, "+I");
+        for (uint32_t c = 0; c < result->column_count; c++) {
+            const char *cell = result->cells[r * result->column_count + c];
+            case_row_add(row, cell ? cell : "", cell ? strlen(cell) : 0, !cell);
+        }
+    }
+}
+
+/* ---- driving a job */
+
+static enum job_state state_of(struct engine_job *job)
+{
+    struct job_status status;
+    engine_job_status(job, &status);
+    return status.state;
+}
+
+static void simulate(struct sql_world *world, struct engine_job *job)
+{
+    for (int timers = 0; timers < TIMERS_MAX && !job_state_is_final(state_of(job));) {
+        uint64_t steps = engine_simulate(world->engine, 1 + rng_below(&world->rng, STEPS_AT_ONCE));
+        if (world->wants_barrier ||
+            (steps && world->mode->barriers && rng_below(&world->rng, 4) == 0)) {
+            world->wants_barrier = false;
+            engine_job_barrier(job);
+            continue;
+        }
+        if (steps)
+            continue;
+        int64_t due_us = engine_next_timer_us(world->engine), now_us = io_monotonic_us(world->io);
+        if (due_us == INT64_MAX)
+            return;
+        if (due_us > now_us)
+            simio_advance_us(world->simulated, due_us - now_us);
+        timers++;
+    }
+}
+
+static enum status stuck(struct engine_job *job, struct error *err)
+{
+    struct buf why;
+    buf_init(&why, 1u << 16);
+    engine_job_why(job, &why);
+    error_set(err, ERR_LIMIT, "the job does not end: %s", buf_text(&why));
+    buf_fini(&why);
+    return ERR_LIMIT;
+}
+
+/* Until the job has ended or, with an open input, has nothing left to do; then it is cancelled. */
+static enum status finish_job(struct sql_world *world, struct engine_job *job, struct error *err)
+{
+    struct job_status status;
+    if (world->simulated)
+        simulate(world, job);
+    else
+        engine_job_wait(job, WAIT_US);
+    engine_job_status(job, &status);
+    bool ended = job_state_is_final(status.state);
+    enum status result = OK;
+    if (!ended) {
+        if (engine_job_bounded(job))
+            result = stuck(job, err);
+        engine_job_cancel(job);
+        engine_job_wait(job, WAIT_US);
+    }
+    engine_job_release(job);
+    if (status.state == JOB_FAILED) {
+        *err = status.error;
+        return status.error.code;
+    }
+    return result;
+}
+
+static enum status run_statement(struct sql_world *world, struct statement *statement,
+                                 struct arena *arena, struct error *err)
+{
+    struct engine_result result;
+    const struct query_callbacks callbacks = {
+        .columns = on_columns,
+        .rows = on_rows,
+        .context = world,
+        .changes = world->mode->changes,
+    };
+    if (statement->kind == STATEMENT_SELECT)
+        forget_result(world);
+    TRY(engine_execute(world->session, statement, arena, &callbacks, &result, err));
+    enum status status = OK;
+    if (result.kind == RESULT_TABLE) {
+        keep_table(world, &result);
+    } else if (result.kind == RESULT_TEXT) {
+        buf_clear(&world->text);
+        buf_append_text(&world->text, result.text);
+    } else if (result.kind != RESULT_NONE) {
+        status = finish_job(world, result.job, err);
+    }
+    engine_result_fini(&result);
+    return status;
+}
+
+bool sql_world_run(struct sql_world *world, const char *text, bool explain, struct buf *message)
+{
+    struct sql_script *script;
+    struct error err = {0};
+    enum status status = sql_script_open(&script, "case.sql", str_of(text), &err);
+    bool opened = status == OK;
+    while (status == OK) {
+        struct arena arena;
+        struct statement statement = {0};
+        arena_init(&arena, NULL, STATEMENT_BYTES);
+        status = sql_next(script, session_sql(world->session), &arena, &statement, &err);
+        if (status != OK) {
+            arena_fini(&arena);
+            break;
+        }
+        if (explain && (statement.kind == STATEMENT_SELECT || statement.kind == STATEMENT_INSERT))
+            statement.kind = STATEMENT_EXPLAIN;
+        status = run_statement(world, &statement, &arena, &err);
+    }
+    if (status != OK && status != ERR_END)
+        sql_format_error(message, "case.sql", str_of(text), &err);
+    if (opened)
+        sql_script_close(script);
+    return status == ERR_END;
+}
+
+const struct sql_rows *sql_world_result(const struct sql_world *world)
+{
+    return &world->rows;
+}
+
+const char *sql_world_text(const struct sql_world *world)
+{
+    return buf_text((struct buf *)&world->text);
+}
+
+struct sql_rows *sql_world_captured(struct sql_world *world, const char *table)
+{
+    struct str name = str_of(table);
+    struct catalog_object *object = catalog_find(engine_catalog(world->engine), &name, 1);
+    if (!object)
+        return NULL;
+    const struct table_description *description = &object->description;
+    struct sql_rows *rows = calloc(1, sizeof(*rows));
+    must(rows != NULL && description->field_count <= SQL_COLUMNS_MAX);
+    rows->column_count = (int)description->field_count;
+    for (uint32_t i = 0; i < description->field_count; i++)
+        rows->approximate[i] = is_approximate(description->fields[i].type);
+    for (uint32_t i = 0; i < description->primary_key_count; i++)
+        rows->key_columns[rows->key_count++] = (int)description->primary_key[i];
+    catalog_object_unref(object);
+    struct sim_row row;
+    for (size_t r = 0; sim_captured(table, r, &row); r++) {
+        struct case_event *out = case_plan_add_row(&rows->plan, row_kind_text(row.kind));
+        for (uint32_t c = 0; c < row.value_count; c++)
+            case_row_add(out, row.values[c].text.data, row.values[c].text.length,
+                         row.values[c].is_null);
+    }
+    return rows;
+}
