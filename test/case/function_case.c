@@ -3,7 +3,7 @@
  * Each expression is bound once and evaluated twice: folded (expr_constant), and over vectors: its
  * literals become columns of a batch of which some rows are selected, so that kernels, casts and
  * branches run as they do in a pipeline. Both must give the value. @columns declares names that
- * stand for their values: they are put into the text as CASTs.
+ * stand for their values: they are put into the text as TRY_CASTs.
  */
 #include <ctype.h>
 #include <math.h>
@@ -26,7 +26,7 @@ struct runner {
     struct arena arena; /* of the triple at hand */
     struct {
         char name[64];
-        char text[512]; /* CAST(value AS TYPE) */
+        char text[512]; /* TRY_CAST(value AS TYPE), which is nullable */
     } names[COLUMNS_MAX];
     uint32_t name_count;
     const struct datum *literals[COLUMNS_MAX]; /* what becomes columns */
@@ -60,7 +60,7 @@ static bool add_name(struct runner *runner, char *item)
     uint32_t at = runner->name_count++;
     snprintf(runner->names[at].name, sizeof(runner->names[at].name), "%s", item);
     bool literal = *value == '\'' || strcmp(value, "NULL") == 0;
-    snprintf(runner->names[at].text, sizeof(runner->names[at].text), "CAST(%s%s%s AS %s)",
+    snprintf(runner->names[at].text, sizeof(runner->names[at].text), "TRY_CAST(%s%s%s AS %s)",
              literal ? "" : "'", value, literal ? "" : "'", type);
     return true;
 }
