@@ -253,7 +253,7 @@ void sql_statement_fini(struct statement *statement)
 /* ---- single expressions and types */
 
 enum status sql_expression(struct str text, const struct sql_session *session, struct arena *arena,
-                           const struct expr **out, struct error *err)
+                           struct statement *holder, const struct expr **out, struct error *err)
 {
     struct lexer lexer;
     struct parse parse;
@@ -264,8 +264,9 @@ enum status sql_expression(struct str text, const struct sql_session *session, s
     TRY(lexer_check_utf8(text, binder.err));
     lexer_init(&lexer, text, (struct source_pos){0});
     TRY(parse_run(&parse, PARSE_EXPRESSION, &lexer, arena, binder.err));
-    TRY(bind_expr(&binder, &scope, parse.expr, out));
-    return bind_memory(&binder);
+    enum status status = bind_expr(&binder, &scope, parse.expr, out);
+    holder->references = binder.references;
+    return status == OK ? bind_memory(&binder) : status;
 }
 
 enum status sql_type(struct str text, struct arena *arena, const struct type **out,

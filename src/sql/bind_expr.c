@@ -27,7 +27,7 @@ enum status bind_coerce(struct binder *binder, const struct expr *expr, const st
     *out = expr;
     if (fits_as_it_is(expr->type, type))
         return OK;
-    if (expr->type->root != TYPE_NULL && !cast_implicit(expr->type, type)) {
+    if (expr->type->root != TYPE_NULL && !cast_allowed(expr->type, type)) {
         char from[128], to[128];
         format_type_text(from, sizeof(from), expr->type);
         format_type_text(to, sizeof(to), type);

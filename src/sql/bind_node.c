@@ -50,7 +50,8 @@ const struct expr *expr_new_args(struct binder *binder, enum expr_kind kind,
     const struct expr **own = ARENA_ARRAY(binder->arena, arg_count + 1, const struct expr *);
     if (!expr || !own)
         return NULL;
-    memcpy(own, args, arg_count * sizeof(*args));
+    if (arg_count)
+        memcpy(own, args, arg_count * sizeof(*args));
     expr->args = own;
     expr->arg_count = arg_count;
     return expr;

@@ -88,9 +88,11 @@ enum status sql_next(struct sql_script *script, const struct sql_session *sessio
                      struct arena *arena, struct statement *out, struct error *err) STATUS_CHECKED;
 void sql_statement_fini(struct statement *statement);
 
-/* One scalar expression without columns (function triples, defaults), bound. */
+/* One scalar expression without columns (function triples, defaults), bound. What has to be released
+ * goes to holder (zeroed before), which is given to sql_statement_fini; also after an error. */
 enum status sql_expression(struct str text, const struct sql_session *session, struct arena *arena,
-                           const struct expr **out, struct error *err) STATUS_CHECKED;
+                           struct statement *holder, const struct expr **out,
+                           struct error *err) STATUS_CHECKED;
 /* A type by its SQL name: "DECIMAL(10, 2) NOT NULL". */
 enum status sql_type(struct str text, struct arena *arena, const struct type **out,
                      struct error *err) STATUS_CHECKED;

@@ -153,7 +153,21 @@ static enum status make_batch(struct runner *runner, struct batch **out, struct 
     return batch_set_selection(*out, selected, SELECTED, err);
 }
 
-/* The value of all selected rows, which must be the same; out is appended to. */
+/* The first selected row's value to out; the others must have the same. */
+static enum status same_rows(struct runner *runner, const struct vec *result, bool same,
+                             struct buf *out, struct error *err)
+{
+    struct datum first, other;
+    datum_format_at(out, result, selected[0], runner->zone);
+    datum_get(&first, result, selected[0]);
+    for (int i = 1; i < SELECTED && same; i++) {
+        datum_get(&other, result, selected[i]);
+        if (!datum_equals(&first, &other))
+            return error_set(err, ERR_DATA, "equal rows have different values");
+    }
+    return OK;
+}
+
 static enum status over_vectors(struct runner *runner, const struct expr *expr, struct buf *out,
                                 struct error *err)
 {
@@ -176,7 +190,7 @@ static enum status over_vectors(struct runner *runner, const struct expr *expr, 
         if (failed)
             status = error_set(err, failed->code, "%s", failed->text);
         else
-            datum_format_at(out, result, selected[1], runner->zone);
+            status = same_rows(runner, result, expr_is_deterministic(expr), out, err);
     }
     vec_unref(result);
     evaluator_free(evaluator);
@@ -248,10 +262,11 @@ static void check_type(struct runner *runner, const struct case_triple *triple,
 
 static void run_triple(struct runner *runner, const struct case_triple *triple)
 {
-    struct function_session functions = {.zone = runner->zone};
+    struct function_session functions = {.zone = runner->zone, .zone_by_name = zonefile_get};
     struct sql_session session = {.function_session = &functions};
     struct error err = {0}, err_over = {0};
     const struct expr *expr = NULL;
+    struct statement holder = {0};
     struct buf got, got_over;
     buf_init(&got, 1 << 20);
     buf_init(&got_over, 1 << 20);
@@ -259,7 +274,8 @@ static void run_triple(struct runner *runner, const struct case_triple *triple)
     runner->literal_count = 0;
     const char *text = with_names(runner, triple->expression);
     must(text);
-    enum status status = sql_expression(str_of(text), &session, &runner->arena, &expr, &err);
+    enum status status =
+        sql_expression(str_of(text), &session, &runner->arena, &holder, &expr, &err);
     if (status != OK) {
         check_value(runner, triple, "binding", status, NULL, &got, &err);
     } else {
@@ -271,6 +287,7 @@ static void run_triple(struct runner *runner, const struct case_triple *triple)
                         &err_over);
         check_type(runner, triple, expr->type);
     }
+    sql_statement_fini(&holder);
     buf_fini(&got);
     buf_fini(&got_over);
 }
