@@ -265,8 +265,9 @@ enum status log_read(struct log_reader *reader, struct log_read *read,
                      struct error *err) STATUS_CHECKED;
 
 /* One-shot wake-up: called once when the high watermark is above after_offset, or the partition is
- * deleted or fails. From the thread that advanced it, with the watch lock held: post a message,
- * wake a task; never block, never call the log. Embedded, zero-initialised. */
+ * deleted or fails, or its topic has got more partitions (so look before you read). From the thread
+ * that advanced it, with the watch lock held: post a message, wake a task; never block, never call
+ * the log. Embedded, zero-initialised. */
 struct log_watch {
     void (*fire)(struct log_watch *watch);
     int64_t after_offset;

@@ -143,6 +143,7 @@ enum status partition_note_epoch(struct log_partition *partition, int32_t epoch,
 /* Set a partition's high watermark (lock held), then wake its watches (no lock held). */
 void partition_set_high_watermark(struct log_partition *partition, int64_t offset);
 void partition_wake(struct log_partition *partition);
+void partition_wake_all(struct log_partition *partition); /* whatever they wait for */
 /* Refuse appends from now on, for err's reason. */
 void partition_fail(struct log_partition *partition, const struct error *err);
 

@@ -272,10 +272,9 @@ static void unlink_watch(struct log_watch *watch)
     watch->link = NULL;
 }
 
-void partition_wake(struct log_partition *partition)
+static void wake_below(struct log_partition *partition, int64_t offset)
 {
     mutex_lock(&partition->watch_lock);
-    int64_t offset = atomic_load(&partition->watched_offset);
     struct log_watch *watch = partition->watches;
     while (watch) {
         struct log_watch *next = watch->next;
@@ -286,6 +285,16 @@ void partition_wake(struct log_partition *partition)
         watch = next;
     }
     mutex_unlock(&partition->watch_lock);
+}
+
+void partition_wake(struct log_partition *partition)
+{
+    wake_below(partition, atomic_load(&partition->watched_offset));
+}
+
+void partition_wake_all(struct log_partition *partition)
+{
+    wake_below(partition, INT64_MAX);
 }
 
 bool log_watch_arm(struct log_partition *partition, struct log_watch *watch, int64_t after_offset)

@@ -304,6 +304,10 @@ static enum status settle(struct recovery *recovery, struct error *err)
     uint32_t count = partition->segment_count;
     struct io_file *file;
 
+    /* offsets below the recovery point were given and synced once: not given again, whatever became
+     * of their records */
+    if (count && partition->segments[count - 1]->next_offset < recovery->recovery_point)
+        partition->segments[count - 1]->next_offset = recovery->recovery_point;
     int64_t end = count ? partition->segments[count - 1]->next_offset : 0;
     int64_t first = count ? partition->segments[0]->base_offset : 0;
     if (recovery->log_start > end || count == 0) {
@@ -314,7 +318,8 @@ static enum status settle(struct recovery *recovery, struct error *err)
             segment_unref(partition->segments[i]);
         }
         partition->segment_count = count = 0;
-        first = end = recovery->log_start;
+        first = end = recovery->log_start > recovery->recovery_point ? recovery->log_start
+                                                                     : recovery->recovery_point;
     }
     partition->log_start = first > recovery->log_start ? first : recovery->log_start;
     partition->end = partition->high_watermark = end;
@@ -333,7 +338,7 @@ static enum status settle(struct recovery *recovery, struct error *err)
     return OK;
 }
 
-/* After a crash: what was verified becomes trusted, durably. */
+/* What was verified (or the last process left without saying so) becomes trusted, durably. */
 static enum status persist(struct recovery *recovery, struct error *err)
 {
     struct log_partition *partition = recovery->partition;
@@ -350,7 +355,8 @@ static enum status persist(struct recovery *recovery, struct error *err)
             segment->persisted = true;
         }
     }
-    TRY(io->ops->sync_directory(io, partition->directory, err));
+    if (!recovery->clean || recovery->removed)
+        TRY(io->ops->sync_directory(io, partition->directory, err));
     if (partition->epochs_dirty)
         TRY(epochs_write(partition, err));
     if (recovery_point != partition->recovery_point)
@@ -401,10 +407,8 @@ static enum status load_once(struct log_partition *partition, bool clean, struct
         status = load_segments(&recovery, err);
     if (status == OK)
         status = settle(&recovery, err);
-    if (status == OK && !clean)
+    if (status == OK)
         status = persist(&recovery, err);
-    else if (status == OK && recovery.removed)
-        status = io->ops->sync_directory(io, partition->directory, err);
     mem_free(recovery.bases.offsets);
     return status;
 }

@@ -421,7 +421,10 @@ enum status log_topic_grow(struct log *log, struct str name, uint32_t partition_
     wider->partitions = old;
     wider->partition_count = topic->partition_count;
     topic->partition_count = partition_count;
+    uint32_t old_count = wider->partition_count;
     mutex_unlock(&log->lock);
+    for (uint32_t i = 0; i < old_count; i++)
+        partition_wake_all(topic->partitions[i]);
 out:
     log_topic_unref(wider);
     log_topic_unref(topic);

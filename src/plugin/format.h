@@ -17,7 +17,7 @@
  * reader that filled it; valid until that reader is polled again. Every payload is followed by
  * BUFFER_PADDING readable bytes (of whatever). Arrays have BATCH_ROWS_MAX entries; those a source
  * does not know are NULL. */
-struct record_header {
+struct payload_header {
     struct str key;
     const uint8_t *value;
     uint32_t value_length;
@@ -31,7 +31,7 @@ struct records {
     int64_t *offsets;        /* position of the record in its split */
     int64_t *timestamps_us;  /* UTC */
     uint32_t *header_counts; /* NULL: none has headers; then headers_of gives the i-th record's */
-    const struct record_header *const *headers;
+    const struct payload_header *const *headers;
     uint8_t timestamp_type; /* 0 none, 1 create time, 2 log append time */
     const char *topic;      /* topic, file: for metadata and messages */
     int32_t partition;
