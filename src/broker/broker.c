@@ -292,7 +292,7 @@ enum status broker_close(struct broker *broker, struct error *err)
     while (status == OK && is_busy(broker) && io_monotonic_us(broker->io) < deadline_us)
         status = loop_step(broker->loop, 10000, err);
     while (broker->sessions)
-        session_drop(broker->sessions);
+        session_close(broker->sessions);
     while (status == OK && is_held(broker))
         status = loop_step(broker->loop, 10000, err);
     loop_timer_cancel(broker->loop, &broker->commit.timer);

@@ -142,7 +142,7 @@ struct session {
 
 /* session.c */
 void session_new(struct broker *broker, int fd, const char *peer); /* owns fd, also on failure */
-void session_drop(struct session *session);    /* frees; not from within session_serve */
+void session_close(struct session *session);    /* frees; not from within session_serve */
 void session_continue(struct session *session); /* a call is done */
 /* reader.c: the session's reader for a partition; NULL with err. */
 struct log_reader *session_reader(struct session *session, struct log_partition *partition,

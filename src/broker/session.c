@@ -385,7 +385,7 @@ static void session_serve(struct session *session, bool readable)
     session->serving = false;
     struct broker *broker = session->broker;
     if (session->closing)
-        session_drop(session);
+        session_close(session);
     else
         session_watch(session);
     /* After the turn, so that all that it has appended shares one round. */
@@ -423,7 +423,7 @@ static void session_due(struct loop_timer *timer)
             session_fail(session, "its request does not arrive");
     }
     if (left_us <= 0)
-        session_drop(session);
+        session_close(session);
     else
         session_timer_arm(session, left_us);
 }
@@ -461,14 +461,14 @@ void session_new(struct broker *broker, int fd, const char *peer)
     metric_add(&broker->connections_open, 1);
     if (loop_fd_add(broker->loop, &session->watch, &err) != OK) {
         logger_write(LOG_WARN, "broker", "connection from %s refused: %s", peer, err.text);
-        session_drop(session);
+        session_close(session);
         return;
     }
     session->registered = true;
     session_timer_arm(session, broker->max_idle_us);
 }
 
-void session_drop(struct session *session)
+void session_close(struct session *session)
 {
     struct broker *broker = session->broker;
     must(!session->serving);

@@ -74,7 +74,7 @@ struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
     char parallelism[20];
     snprintf(parallelism, sizeof(parallelism), "%u", mode->parallelism);
     if (engine_new(&world->engine, &config, err) == OK &&
-        session_open(&world->session, world->engine, err) == OK &&
+        engine_session_new(&world->session, world->engine, err) == OK &&
         sql_world_set(world, "table.local-time-zone", "UTC", err) == OK &&
         sql_world_set(world, "parallelism.default", parallelism, err) == OK &&
         (!mode->changes ||
@@ -88,7 +88,7 @@ void sql_world_close(struct sql_world *world)
 {
     if (!world)
         return;
-    session_close(world->session);
+    engine_session_free(world->session);
     engine_free(world->engine);
     if (world->simulated)
         simio_free(world->simulated);
