@@ -87,7 +87,7 @@ static enum status source_open(struct operator* op, struct error *err)
     must(state->class);
     state->watermark_us = WATERMARK_NONE;
     state->discover_wake.notify = wake_discovery;
-    atomic_store(&state->discover_ready, true);
+    atomic_store(&state->discover_ready, op->subtask == 0);
     struct split_plan *plan = operator_shared(op, sizeof(*plan), err);
     if (!plan)
         return err->code;
