@@ -1,0 +1,601 @@
+/* kafka_test.c - the kafka source both ways over one broker: through its log and through
+ * librdkafka.
+ *
+ * What is in the topics was written by record builders here; what comes out is compared between the
+ * two ways and with what was written.
+ */
+#include "../check.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "connector/kafka/kafka.h"
+#include "connector_help.h"
+#include "kafka/record.h"
+
+/* ---- a broker on a thread of its own ---- */
+
+static struct {
+    char directory[64];
+    struct io_pool *pool;
+    struct loop *loop;
+    struct broker *broker;
+    struct thread *thread;
+    char address[64];
+} server;
+
+static void run_loop(void *context)
+{
+    struct error err = {0};
+    must(loop_run(server.loop, &err) == OK);
+}
+
+static void server_start(void)
+{
+    struct error err = {0};
+    if (server.broker)
+        return;
+    snprintf(server.directory, sizeof(server.directory), "/tmp/leat-kafka-test-XXXXXX");
+    must(mkdtemp(server.directory));
+    must(io_pool_new(&server.pool, "sync", 2, &err) == OK);
+    must(loop_new(&server.loop, io_real(), &err) == OK);
+    struct broker_settings settings = {
+        .io = io_real(), .loop = server.loop, .pool = server.pool, .directory = server.directory};
+    must(socket_address_parse(&settings.listen, "127.0.0.1:0", 0, &err) == OK);
+    if (broker_open(&server.broker, &settings, &err) != OK) {
+        printf("# %s\n", err.text);
+        must(!"broker");
+    }
+    snprintf(server.address, sizeof(server.address), "127.0.0.1:%u",
+             broker_address(server.broker)->port);
+    must(thread_start(&server.thread, "loop", run_loop, NULL, &err) == OK);
+}
+
+static void server_stop(void)
+{
+    struct error err = {0};
+    loop_stop(server.loop);
+    thread_join(server.thread);
+    if (broker_close(server.broker, &err) != OK) {
+        printf("# %s\n", err.text);
+        must(!"close");
+    }
+    loop_free(server.loop);
+    io_pool_free(server.pool);
+    must(io_remove_tree(io_real(), server.directory, &err) == OK);
+    server.broker = NULL;
+}
+
+static struct log *the_log(void)
+{
+    return broker_log(server.broker);
+}
+
+static enum status give_log(const struct plugin_context *context, struct log **out,
+                            struct error *err)
+{
+    *out = the_log();
+    return OK;
+}
+
+/* ---- writing ---- */
+
+static struct log_topic *make_topic(const char *name, uint32_t partition_count)
+{
+    struct error err = {0};
+    struct log_topic *topic = NULL;
+    if (log_topic_create(the_log(), str_of(name), partition_count, NULL, 0, &topic, &err) != OK) {
+        printf("# %s\n", err.text);
+        must(!"topic");
+    }
+    return topic;
+}
+
+static void wait_shown(struct log_partition *partition)
+{
+    struct log_offsets offsets;
+    for (int i = 0; i < 2000; i++) {
+        log_partition_offsets(partition, &offsets);
+        if (offsets.high_watermark == offsets.end)
+            return;
+        usleep(1000);
+    }
+    must(!"the high watermark does not move");
+}
+
+/* A batch of count records: values of all sizes, some null, some with keys and headers. */
+static void write_batch(struct log_partition *partition, int first, int count, int64_t first_ms,
+                        enum compression compression)
+{
+    struct error err = {0};
+    struct record_builder builder;
+    struct buf out, scratch;
+    char value[4000], key[32];
+    const struct record_header headers[2] = {{(const uint8_t *)"h1", (const uint8_t *)"one", 2, 3},
+                                             {(const uint8_t *)"h2", NULL, 2, -1}};
+
+    buf_init(&out, 1 << 24);
+    buf_init(&scratch, 1 << 24);
+    record_builder_begin(&builder, &out, &scratch, compression);
+    for (int i = first; i < first + count; i++) {
+        int key_bytes = i % 3 == 0 ? snprintf(key, sizeof(key), "key-%d", i) : -1;
+        int value_bytes = snprintf(value, sizeof(value), "value-%d-", i);
+        int fill = i % 50 == 0 ? 3000 : i % 40;
+        memset(value + value_bytes, 'a' + i % 26, (size_t)fill);
+        value_bytes = i % 17 == 5 ? -1 : value_bytes + fill;
+        record_builder_add(&builder, first_ms + (i - first), key, key_bytes, value, value_bytes,
+                           headers, i % 7 % 3);
+    }
+    must(record_builder_finish(&builder, &err) == OK);
+    struct log_append append = {.batches = out.data, .size_bytes = out.length};
+    must(log_append(partition, &append, &err) == OK);
+    buf_fini(&out);
+    buf_fini(&scratch);
+}
+
+static void write_mixed(struct log_partition *partition, int batches)
+{
+    static const enum compression kinds[] = {COMPRESSION_NONE, COMPRESSION_LZ4, COMPRESSION_ZSTD,
+                                             COMPRESSION_SNAPPY, COMPRESSION_GZIP};
+    int first = 0;
+    for (int i = 0; i < batches; i++) {
+        int count = 1 + i * 37 % 300;
+        write_batch(partition, first, count, 1700000000000 + first * 10, kinds[i % 5]);
+        first += count;
+    }
+    wait_shown(partition);
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    struct test_table table;
+    struct test_context context;
+    struct test_wake wake;
+    struct table_metadata metadata[7];
+    struct source *source;
+    struct source_split splits[16];
+    uint32_t split_count;
+};
+
+static void reading_init(struct reading *reading, const char *topic, bool remote)
+{
+    static const char *const keys[] = {"topic",  "partition", "headers",       "leader-epoch",
+                                       "offset", "timestamp", "timestamp-type"};
+    memset(reading, 0, sizeof(*reading));
+    test_table_init(&reading->table, "t");
+    test_field(&reading->table, "v", &TYPE_OF_BYTES);
+    test_option(&reading->table, "topic", topic);
+    test_option(&reading->table, "format", "raw");
+    test_option(&reading->table, "properties.bootstrap.servers",
+                remote ? server.address : "embedded");
+    test_context_init(&reading->context);
+    if (!remote) {
+        reading->context.context.embedded_log = give_log;
+        reading->context.context.embedded_address = server.address;
+    }
+    test_wake_init(&reading->wake);
+    for (int i = 0; i < 7; i++)
+        reading->metadata[i] = (struct table_metadata){keys[i], NULL};
+}
+
+static enum status add_split(void *context, const struct source_split *split, struct error *err)
+{
+    struct reading *reading = context;
+    must(reading->split_count < 16);
+    reading->splits[reading->split_count++] = *split;
+    return OK;
+}
+
+static enum status reading_open(struct reading *reading, struct error *err)
+{
+    struct source_request request = test_source_request(&reading->table, &reading->context);
+    request.metadata = reading->metadata;
+    request.metadata_count = 7;
+    return CONNECTOR_KAFKA.source->open(&request, &reading->wake.wake, &reading->source, err);
+}
+
+static enum poll_result discover(struct reading *reading, struct error *err)
+{
+    return CONNECTOR_KAFKA.source->discover(reading->source, add_split, reading, err);
+}
+
+static bool discover_all(struct reading *reading, uint32_t count, struct error *err)
+{
+    while (reading->split_count < count) {
+        enum poll_result result = discover(reading, err);
+        if (result == POLL_ERROR || (result == POLL_WAIT && !test_wake_wait(&reading->wake)))
+            return false;
+    }
+    return true;
+}
+
+static void reading_close(struct reading *reading)
+{
+    if (reading->source)
+        CONNECTOR_KAFKA.source->close(reading->source);
+    test_context_fini(&reading->context);
+}
+
+static void put_bytes(struct buf *out, const uint8_t *bytes, uint32_t length)
+{
+    if (length == RECORD_NULL)
+        buf_append_text(out, "NULL");
+    else
+        buf_append(out, bytes, length);
+}
+
+static void put_records(struct buf *out, struct source_reader *reader,
+                        const struct records *records)
+{
+    struct error err = {0};
+    struct vec *columns[7];
+    for (uint32_t k = 0; k < 7; k++) {
+        must(CONNECTOR_KAFKA.source->fill_metadata(reader, records, k, &columns[k], &err) == OK);
+        vec_verify(columns[k]);
+    }
+    for (uint32_t i = 0; i < records->count; i++) {
+        put_bytes(out, records->keys[i], records->key_lengths[i]);
+        buf_append_byte(out, ' ');
+        put_bytes(out, records->values[i], records->value_lengths[i]);
+        for (uint32_t k = 0; k < 7; k++) {
+            if (k == 3)
+                continue; /* librdkafka 2.0 does not tell the leader epoch */
+            buf_append_byte(out, '|');
+            datum_format_at(out, columns[k], i, NULL);
+        }
+        buf_append_byte(out, '\n');
+    }
+    for (uint32_t k = 0; k < 7; k++)
+        vec_unref(columns[k]);
+}
+
+/* Read a split from position to its end, or until stop_rows are there; the position goes back. */
+static enum poll_result read_split(struct reading *reading, const char *id, struct buf *position,
+                                   uint32_t max_rows, uint32_t stop_rows, struct buf *out,
+                                   struct error *err)
+{
+    const struct source_class *source_class = CONNECTOR_KAFKA.source;
+    struct source_split split;
+    struct source_reader *reader = NULL;
+    struct source_output output;
+    enum poll_result result;
+    uint32_t rows = 0;
+
+    snprintf(split.id, sizeof(split.id), "%s", id);
+    if (source_class->reader_open(reading->source, &split, position->length ? position->data : NULL,
+                                  position->length, &reading->wake.wake, &reader, err) != OK)
+        return POLL_ERROR;
+    do {
+        result = source_class->poll(reader, max_rows, &output, err);
+        if (result == POLL_ROWS) {
+            must(output.records->count > 0 && output.records->count <= max_rows);
+            rows += output.records->count;
+            put_records(out, reader, output.records);
+        }
+        if (result == POLL_WAIT && !test_wake_wait(&reading->wake))
+            break;
+    } while (result != POLL_END && result != POLL_ERROR && rows < stop_rows);
+    buf_clear(position);
+    must(source_class->position(reader, position, err) == OK);
+    source_class->reader_close(reader);
+    return result;
+}
+
+/* All rows of a bounded read of `topics` with the options. False: failed, with a message. */
+static bool read_bounded(const char *topics, bool remote, uint32_t split_count, uint32_t max_rows,
+                         const char *const *options, struct buf *out)
+{
+    struct reading reading;
+    struct error err = {0};
+    bool good = false;
+
+    reading_init(&reading, topics, remote);
+    for (; options[0]; options += 2)
+        test_option(&reading.table, options[0], options[1]);
+    if (reading_open(&reading, &err) != OK || !discover_all(&reading, split_count, &err))
+        goto out;
+    if (discover(&reading, &err) != POLL_END)
+        goto out;
+    for (uint32_t i = 0; i < split_count; i++) {
+        struct buf position;
+        char id[64];
+        buf_init(&position, 4096);
+        snprintf(id, sizeof(id), "%s-%u", topics, i);
+        enum poll_result result =
+            read_split(&reading, id, &position, max_rows, UINT32_MAX, out, &err);
+        buf_fini(&position);
+        if (result != POLL_END)
+            goto out;
+    }
+    good = true;
+out:
+    if (!good)
+        printf("# %s: %s\n", remote ? "librdkafka" : "log", err.text);
+    reading_close(&reading);
+    return good;
+}
+
+static int count_lines(const struct buf *buf)
+{
+    int count = 0;
+    for (size_t i = 0; i < buf->length; i++)
+        count += buf->data[i] == '\n';
+    return count;
+}
+
+static bool both_equal(const char *topics, uint32_t split_count, uint32_t max_rows,
+                       const char *const *options, int *out_count)
+{
+    struct buf local, remote;
+    buf_init(&local, 1 << 28);
+    buf_init(&remote, 1 << 28);
+    bool equal = read_bounded(topics, false, split_count, max_rows, options, &local) &&
+                 read_bounded(topics, true, split_count, max_rows, options, &remote);
+    equal = equal && local.length == remote.length &&
+            memcmp(local.data, remote.data, local.length) == 0;
+    *out_count = count_lines(&local);
+    if (!equal)
+        printf("# log %d rows, librdkafka %d rows\n", count_lines(&local), count_lines(&remote));
+    buf_fini(&local);
+    buf_fini(&remote);
+    return equal;
+}
+
+TEST(both_ways_give_the_same_rows)
+{
+    struct log_offsets offsets;
+    int count, total = 0;
+    server_start();
+    struct log_topic *topic = make_topic("orders", 3);
+    write_mixed(log_topic_partition(topic, 0), 60);
+    write_mixed(log_topic_partition(topic, 2), 7);
+    for (uint32_t i = 0; i < 3; i++) {
+        log_partition_offsets(log_topic_partition(topic, i), &offsets);
+        total += (int)offsets.end;
+    }
+    static const char *const all[] = {"scan.startup.mode", "earliest-offset", "scan.bounded.mode",
+                                      "latest-offset", NULL};
+    for (uint32_t max_rows = 1; max_rows <= 2048; max_rows = max_rows * 9 + 4) {
+        CHECK(both_equal("orders", 3, max_rows, all, &count));
+        CHECK_INT(count, total);
+    }
+    static const char *const reset[] = {"properties.auto.offset.reset", "earliest",
+                                        "scan.bounded.mode", "latest-offset", NULL};
+    CHECK(both_equal("orders", 3, 100, reset, &count));
+    CHECK_INT(count, total);
+    static const char *const latest[] = {"scan.startup.mode", "latest-offset", "scan.bounded.mode",
+                                         "latest-offset", NULL};
+    CHECK(both_equal("orders", 3, 100, latest, &count));
+    CHECK_INT(count, 0);
+    static const char *const times[] = {"scan.startup.mode",
+                                        "timestamp",
+                                        "scan.startup.timestamp-millis",
+                                        "1700000001003",
+                                        "scan.bounded.mode",
+                                        "timestamp",
+                                        "scan.bounded.timestamp-millis",
+                                        "1700000009000",
+                                        NULL};
+    CHECK(both_equal("orders", 3, 100, times, &count));
+    CHECK(count > 100 && count < total);
+    static const char *const specific[] = {"scan.startup.mode",
+                                           "specific-offsets",
+                                           "scan.startup.specific-offsets",
+                                           "partition:0,offset:42;partition:2,offset:100",
+                                           "scan.bounded.mode",
+                                           "specific-offsets",
+                                           "scan.bounded.specific-offsets",
+                                           "partition:0,offset:50;partition:1,offset:0;"
+                                           "partition:2,offset:300",
+                                           NULL};
+    CHECK(both_equal("orders", 3, 100, specific, &count));
+    CHECK_INT(count, 8 + 200);
+    log_topic_unref(topic);
+}
+
+TEST(a_position_continues_exactly)
+{
+    server_start();
+    struct log_topic *topic = make_topic("resumed", 1);
+    write_mixed(log_topic_partition(topic, 0), 20);
+    static const char *const all[] = {"scan.startup.mode", "earliest-offset", "scan.bounded.mode",
+                                      "latest-offset", NULL};
+    struct buf whole;
+    buf_init(&whole, 1 << 26);
+    CHECK(read_bounded("resumed", false, 1, 2048, all, &whole));
+    for (int remote = 0; remote < 2; remote++) {
+        struct buf parts, position;
+        buf_init(&parts, 1 << 26);
+        buf_init(&position, 4096);
+        enum poll_result result = POLL_ROWS;
+        for (int step = 0; result != POLL_END && step < 10000; step++) {
+            struct reading reading; /* a new source each time, as after a restart */
+            struct error err = {0};
+            reading_init(&reading, "resumed", remote);
+            for (int i = 0; all[i]; i += 2)
+                test_option(&reading.table, all[i], all[i + 1]);
+            CHECK_OK(reading_open(&reading, &err));
+            CHECK(discover_all(&reading, 1, &err));
+            result = read_split(&reading, "resumed-0", &position, 97, 300, &parts, &err);
+            reading_close(&reading);
+            if (result == POLL_ERROR)
+                CHECK_FAIL("%s", err.text);
+            if (step == 0) { /* what comes later does not move the end of a bounded read */
+                write_batch(log_topic_partition(topic, 0), 0, 10, 1, COMPRESSION_NONE);
+                wait_shown(log_topic_partition(topic, 0));
+            }
+        }
+        if (parts.length != whole.length)
+            CHECK_FAIL("way %d: %d rows, want %d", remote, count_lines(&parts),
+                       count_lines(&whole));
+        CHECK(memcmp(parts.data, whole.data, whole.length) == 0);
+        buf_fini(&parts);
+        buf_fini(&position);
+        buf_clear(&whole);
+        CHECK(read_bounded("resumed", false, 1, 2048, all, &whole));
+    }
+    buf_fini(&whole);
+    log_topic_unref(topic);
+}
+
+TEST(an_idle_split_is_woken)
+{
+    const struct source_class *source_class = CONNECTOR_KAFKA.source;
+    server_start();
+    struct log_topic *topic = make_topic("idle", 1);
+    for (int remote = 0; remote < 2; remote++) {
+        struct reading reading;
+        struct source_reader *reader;
+        struct source_output output;
+        struct error err = {0};
+        reading_init(&reading, "idle", remote);
+        test_option(&reading.table, "scan.startup.mode", "latest-offset");
+        CHECK_OK(reading_open(&reading, &err));
+        CHECK(discover_all(&reading, 1, &err));
+        CHECK_INT(discover(&reading, &err), POLL_WAIT);
+        CHECK_OK(source_class->reader_open(reading.source, &reading.splits[0], NULL, 0,
+                                           &reading.wake.wake, &reader, &err));
+        CHECK_INT(source_class->poll(reader, 100, &output, &err), POLL_WAIT);
+        for (int i = 0; i < 3; i++) {
+            enum poll_result result = POLL_ROWS; /* wait only after it was said */
+            uint32_t rows = 0;
+            write_batch(log_topic_partition(topic, 0), 1, 5, 1000, COMPRESSION_LZ4);
+            while (rows < 5) {
+                if (result == POLL_WAIT)
+                    CHECK(test_wake_wait(&reading.wake));
+                result = source_class->poll(reader, 100, &output, &err);
+                CHECK(result == POLL_WAIT || result == POLL_ROWS);
+                if (result == POLL_ROWS)
+                    rows += output.records->count;
+            }
+            CHECK_INT(rows, 5);
+        }
+        source_class->reader_close(reader);
+        reading_close(&reading);
+    }
+    log_topic_unref(topic);
+}
+
+TEST(new_partitions_are_found_in_the_process)
+{
+    const struct source_class *source_class = CONNECTOR_KAFKA.source;
+    struct reading reading;
+    struct source_reader *reader;
+    struct source_output output;
+    struct error err = {0};
+    server_start();
+    reading_init(&reading, "growing", false);
+    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
+    CHECK_OK(reading_open(&reading, &err)); /* makes the topic */
+    CHECK(discover_all(&reading, 1, &err));
+    CHECK_OK(source_class->reader_open(reading.source, &reading.splits[0], NULL, 0,
+                                       &reading.wake.wake, &reader, &err));
+    CHECK_INT(source_class->poll(reader, 100, &output, &err), POLL_WAIT);
+    CHECK_OK(log_topic_grow(the_log(), STR("growing"), 3, &err));
+    CHECK(test_wake_wait(&reading.wake));
+    CHECK_INT(source_class->poll(reader, 100, &output, &err), POLL_WAIT);
+    CHECK(test_wake_wait(&reading.wake)); /* the source's */
+    CHECK_INT(discover(&reading, &err), POLL_ROWS);
+    CHECK_INT(reading.split_count, 3);
+    CHECK_STR(reading.splits[2].id, "growing-2");
+    source_class->reader_close(reader);
+    reading_close(&reading);
+}
+
+TEST(a_missing_remote_topic_is_waited_for)
+{
+    struct reading reading;
+    struct error err = {0};
+    struct buf why;
+    server_start();
+    struct log_topic *topic = make_topic("payments", 1);
+    reading_init(&reading, "payment", true);
+    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
+    CHECK_OK(reading_open(&reading, &err));
+    CHECK_INT(discover(&reading, &err), POLL_WAIT);
+    buf_init(&why, 1000);
+    for (int i = 0; i < 500 && !CONNECTOR_KAFKA.source->why(reading.source, &why); i++)
+        usleep(10000);
+    printf("# %s\n", buf_text(&why));
+    CHECK(strstr(buf_text(&why), "does not exist") && strstr(buf_text(&why), "'payments'"));
+    log_topic_unref(make_topic("payment", 2));
+    CHECK(discover_all(&reading, 2, &err));
+    buf_fini(&why);
+    reading_close(&reading);
+    log_topic_unref(topic);
+}
+
+/* A restored position whose records are gone is an error that says so. */
+TEST(a_position_of_what_is_gone_is_refused)
+{
+    struct buf position, out;
+    struct error err = {0};
+    int64_t log_start;
+    server_start();
+    struct log_topic *topic = make_topic("gone", 1);
+    write_mixed(log_topic_partition(topic, 0), 5);
+    buf_init(&position, 4096);
+    buf_init(&out, 1 << 24);
+    struct reading reading;
+    reading_init(&reading, "gone", false);
+    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
+    CHECK_OK(reading_open(&reading, &err));
+    CHECK(discover_all(&reading, 1, &err));
+    CHECK_INT(read_split(&reading, "gone-0", &position, 10, 20, &out, &err), POLL_ROWS);
+    CHECK_OK(log_delete_records(log_topic_partition(topic, 0), 50, &log_start, &err));
+    CHECK_INT(read_split(&reading, "gone-0", &position, 10, 20, &out, &err), POLL_ERROR);
+    printf("# %s\n", err.text);
+    CHECK(err.fatal && strstr(err.text, "retention") && strstr(err.text, "'gone'"));
+    error_clear(&err);
+    reading_close(&reading);
+
+    log_topic_unref(topic);
+    CHECK_OK(log_topic_delete(the_log(), STR("gone"), &err));
+    topic = make_topic("gone", 1);
+    write_mixed(log_topic_partition(topic, 0), 5);
+    reading_init(&reading, "gone", false);
+    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
+    CHECK_OK(reading_open(&reading, &err));
+    CHECK_INT(read_split(&reading, "gone-0", &position, 10, 20, &out, &err), POLL_ERROR);
+    printf("# %s\n", err.text);
+    CHECK(err.fatal && strstr(err.text, "made again"));
+    reading_close(&reading);
+    buf_fini(&position);
+    buf_fini(&out);
+    log_topic_unref(topic);
+}
+
+static bool refused(const char *key, const char *value, enum status status, const char *says)
+{
+    struct reading reading;
+    struct error err = {0};
+    bool bounded;
+    reading_init(&reading, "orders", false);
+    test_option(&reading.table, key, value);
+    enum status got =
+        CONNECTOR_KAFKA.source->is_bounded(&reading.table.description, &bounded, &err);
+    bool good = got == status && (strstr(err.text, says) || strstr(err.hint, says));
+    if (!good)
+        printf("# %s = %s: %s: %s (%s)\n", key, value, status_name(got), err.text, err.hint);
+    reading_close(&reading);
+    return good;
+}
+
+TEST(wrong_options_are_named)
+{
+    server_start();
+    CHECK(refused("scan.startup.mod", "earliest-offset", ERR_OPTION, "scan.startup.mode"));
+    CHECK(refused("scan.startup.mode", "earliest", ERR_OPTION, "earliest-offset"));
+    CHECK(refused("topic-pattern", "a.*", ERR_UNSUPPORTED, "topic-pattern"));
+    CHECK(refused("key.format", "raw", ERR_UNSUPPORTED, "key.format"));
+    CHECK(refused("scan.startup.mode", "group-offsets", ERR_OPTION, "auto.offset.reset"));
+    CHECK(refused("scan.startup.mode", "timestamp", ERR_OPTION, "scan.startup.timestamp-millis"));
+    CHECK(refused("properties.auto.offset.reset", "sometimes", ERR_OPTION, "earliest"));
+    CHECK(refused("properties.nonsense", "1", ERR_OPTION, "properties.nonsense"));
+    CHECK(refused("properties.max.poll.records", "1", ERR_OPTION, "begin"));
+    CHECK(refused("scan.startup.specific-offsets", "partition:0", ERR_OPTION, "offset:42"));
+    CHECK(refused("raw.charset", "UTF-8", ERR_OPTION, "begin")); /* the format's to judge */
+    server_stop();
+}
