@@ -77,7 +77,7 @@ struct vec {
     uint64_t *validity;      /* NULL: all valid */
     uint16_t *indices;       /* DICTIONARY */
     struct vec *dictionary;  /* DICTIONARY; flat */
-    struct vec **children;   /* ARRAY, MULTISET: 1; MAP: 2; ROW: fields */
+    struct vec **children;   /* ARRAY, MULTISET: 1; MAP: 2; ROW: fields; always flat */
     uint32_t capacity;       /* values allocated */
     uint32_t child_count;
     void *block;        /* one allocation: values or indices, then room for the bitmap */

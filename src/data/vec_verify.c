@@ -76,8 +76,10 @@ void vec_verify(const struct vec *vec)
         for (uint32_t i = 0; i < count; i++)
             must(!bitmap_get(vec->validity, i) || !vec->validity);
     verify_values(vec, count);
-    for (uint32_t c = 0; c < vec->child_count; c++)
+    for (uint32_t c = 0; c < vec->child_count; c++) {
+        must(vec->children[c]->form == VEC_FLAT);
         vec_verify(vec->children[c]);
+    }
 }
 
 void batch_verify(const struct batch *batch)

@@ -158,6 +158,7 @@ enum status cast_find(struct arena *arena, const struct type *from, const struct
     }
     bool found = cast_to_text(from, to, out) || cast_from_text(from, to, out) ||
                  cast_times(from, to, out) || cast_numbers(from, to, out);
-    TRY(arena_check(arena, "an expression program", err));
-    return found ? OK : unsupported(from, to, err);
+    if (!found)
+        TRY(cast_nested(arena, from, to, try_cast, out, err));
+    return out->kernel ? OK : unsupported(from, to, err);
 }

@@ -9,5 +9,8 @@ bool cast_numbers(const struct type *from, const struct type *to, struct cast_ke
 bool cast_from_text(const struct type *from, const struct type *to, struct cast_kernel *out);
 bool cast_to_text(const struct type *from, const struct type *to, struct cast_kernel *out);
 bool cast_times(const struct type *from, const struct type *to, struct cast_kernel *out);
+/* Leaves out->kernel NULL when the pair is not nested. */
+enum status cast_nested(struct arena *arena, const struct type *from, const struct type *to,
+                        bool try_cast, struct cast_kernel *out, struct error *err) STATUS_CHECKED;
 
 #endif

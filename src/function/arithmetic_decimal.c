@@ -7,7 +7,7 @@
  * not an error.
  */
 #include "base/must.h"
-#include "function/arithmetic_int.h"
+#include "function/arithmetic.h"
 
 struct decimal_state {
     enum arithmetic_op op;

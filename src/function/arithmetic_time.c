@@ -7,7 +7,7 @@
  * clip the day to the month's end. TIME wraps around midnight.
  */
 #include "base/must.h"
-#include "function/arithmetic_int.h"
+#include "function/arithmetic.h"
 
 #define MS_PER_DAY INT64_C(86400000)
 

@@ -8,7 +8,7 @@
 #include <math.h>
 
 #include "base/must.h"
-#include "function/arithmetic_int.h"
+#include "function/arithmetic.h"
 #include "function/families.h"
 
 const char *const ARITHMETIC_SIGNS[ARITH_OP_COUNT] = {"+", "-", "*", "/", "%"};

@@ -166,27 +166,37 @@ static void exchanged(struct function_call *call)
     call->status = inner.status;
 }
 
+/* Text against a number, BOOLEAN or time is read as such. */
+static bool takes_text(const struct type *type)
+{
+    return type->root != TYPE_NULL && type->root < TYPE_INTERVAL_YEAR_MONTH &&
+           !type_is_text(type) && !type_is_bytes(type);
+}
+
+/* A common DECIMAL would need more than 38 digits. */
+static bool exceeds_decimal(const struct type *a, const struct type *b)
+{
+    if (!type_is_exact(a) || !type_is_exact(b))
+        return false;
+    unsigned scale_a = exact_scale(a), scale_b = exact_scale(b);
+    unsigned whole_a = exact_precision(a) - scale_a, whole_b = exact_precision(b) - scale_b;
+    unsigned whole = whole_a > whole_b ? whole_a : whole_b;
+    return whole + (scale_a > scale_b ? scale_a : scale_b) > DECIMAL_PRECISION_MAX;
+}
+
 /* Coerces both sides; *table is the row of kernels for them. False: not comparable. */
 static bool unify(struct function_bind *bind, const function_kernel **table)
 {
     const struct type *a = bind->arg_types[0], *b = bind->arg_types[1];
-    if (type_is_text(a) && !type_is_text(b) && b->root < TYPE_ARRAY && !type_is_bytes(b) &&
-        b->root != TYPE_NULL && !type_is_interval(b))
+    if (type_is_text(a) && takes_text(b))
         a = type_with_nullable(bind->arena, b, a->nullable);
-    else if (type_is_text(b) && !type_is_text(a) && a->root < TYPE_ARRAY && !type_is_bytes(a) &&
-             a->root != TYPE_NULL && !type_is_interval(a))
+    else if (type_is_text(b) && takes_text(a))
         b = type_with_nullable(bind->arena, a, b->nullable);
     bind->arg_types[0] = a;
     bind->arg_types[1] = b;
-    if (type_is_exact(a) && type_is_exact(b) &&
-        (a->root == TYPE_DECIMAL || b->root == TYPE_DECIMAL)) {
-        unsigned scale_a = exact_scale(a), scale_b = exact_scale(b);
-        unsigned whole_a = exact_precision(a) - scale_a, whole_b = exact_precision(b) - scale_b;
-        if ((whole_a > whole_b ? whole_a : whole_b) + (scale_a > scale_b ? scale_a : scale_b) >
-            DECIMAL_PRECISION_MAX) {
-            *table = exact_kernels;
-            return true;
-        }
+    if (exceeds_decimal(a, b)) {
+        *table = exact_kernels;
+        return true;
     }
     const struct type *types[] = {a, b};
     const struct type *common = function_common_type(bind->arena, types, 2);

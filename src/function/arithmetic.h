@@ -1,7 +1,7 @@
-/* arithmetic_int.h - shared by function_arithmetic.c, arithmetic_decimal.c and arithmetic_time.c.
+/* arithmetic.h - shared by function_arithmetic.c, arithmetic_decimal.c and arithmetic_time.c.
  */
-#ifndef LEAT_FUNCTION_ARITHMETIC_INT_H
-#define LEAT_FUNCTION_ARITHMETIC_INT_H
+#ifndef LEAT_FUNCTION_ARITHMETIC_H
+#define LEAT_FUNCTION_ARITHMETIC_H
 
 #include "function/kernel_loops.h"
 
