@@ -17,13 +17,19 @@ static bool takes_unit(struct str name)
 static enum status bind_unit(struct binder *binder, const struct ast_expr *ast,
                              const struct expr **out)
 {
+    static const struct str odbc = {"SQL_TSI_", 8}; /* ODBC's names of the units */
     struct str word = ast->kind == AST_NAME && ast->name->part_count == 1 ? ast->name->parts[0]
                       : ast->kind == AST_UNIT                             ? ast->text
                                                                           : (struct str){0};
+    if (word.length > odbc.length && str_eq_nocase((struct str){word.data, odbc.length}, odbc))
+        word = (struct str){word.data + odbc.length, word.length - odbc.length};
     const char *unit = word.data ? bind_unit_name(word) : NULL;
     if (!unit)
-        return bind_fail(binder, ERR_SYNTAX, ast->pos,
-                         "a time unit like YEAR, MONTH, DAY, HOUR, MINUTE, SECOND stands here");
+        return bind_fail(
+            binder, ERR_SYNTAX, ast->pos,
+            "a time unit like YEAR, MONTH, DAY, HOUR, MINUTE, SECOND stands here%s%.*s",
+            word.data ? ", not " : "", word.length > 60 ? 60 : (int)word.length,
+            word.data ? word.data : "");
     *out = expr_new_text(binder, str_of(unit), ast->pos);
     return bind_memory(binder);
 }
