@@ -232,21 +232,23 @@ static enum status unknown_function(struct binder *binder, struct source_pos pos
 }
 
 /* Constants for functions that look at them (patterns, units, formats). */
-static void constants_of(struct binder *binder, const struct expr *const *args, uint32_t count,
-                         struct function_bind *bind)
+static enum status constants_of(struct binder *binder, const struct expr *const *args,
+                                uint32_t count, struct function_bind *bind)
 {
     for (uint32_t i = 0; i < count; i++) {
-        struct error ignored = {0};
         struct datum *datum;
+        bool found;
         if (args[i]->kind == EXPR_LITERAL) {
             bind->arg_constants[i] = &args[i]->literal;
-        } else if (args[i]->kind != EXPR_COLUMN &&
-                   (datum = ARENA_NEW(binder->arena, struct datum)) &&
-                   expr_constant(binder->arena, args[i], binder->session->function_session, datum,
-                                 &ignored) == OK) {
-            bind->arg_constants[i] = datum;
+        } else if (args[i]->kind != EXPR_COLUMN) {
+            datum = ARENA_NEW(binder->arena, struct datum);
+            TRY(bind_memory(binder));
+            TRY(bind_try_constant(binder, args[i], datum, &found));
+            if (found)
+                bind->arg_constants[i] = datum;
         }
     }
+    return OK;
 }
 
 /* The statement frees the state of a call (a compiled pattern). */
@@ -281,8 +283,8 @@ static enum status bind_def(struct binder *binder, struct source_pos pos,
                          def->name, def->min_args, def->max_args, count, def->signature);
     for (uint32_t i = 0; i < count; i++)
         bind.arg_types[i] = bind_plain_type(binder, args[i]->type);
-    constants_of(binder, args, count, &bind);
     TRY(bind_memory(binder));
+    TRY(constants_of(binder, args, count, &bind));
     enum status status = def->bind(&bind, binder->err);
     if (status != OK) {
         if (binder->err && !binder->err->pos.line)

@@ -3,11 +3,14 @@
 
 #include "base/must.h"
 
+/* Whether NULL is allowed says nothing in a message about types. */
 void format_type_text(char *out, size_t size, const struct type *type)
 {
+    struct type nullable = *type;
     struct buf buf;
-    buf_init(&buf, size > 1 ? size - 1 : 1);
-    type_format(&buf, type);
+    nullable.nullable = true;
+    buf_init(&buf, 4096);
+    type_format(&buf, &nullable);
     snprintf(out, size, "%s", buf.failed ? "?" : buf_text(&buf));
     buf_fini(&buf);
 }
@@ -31,7 +34,7 @@ enum status bind_coerce(struct binder *binder, const struct expr *expr, const st
         char from[128], to[128];
         format_type_text(from, sizeof(from), expr->type);
         format_type_text(to, sizeof(to), type);
-        return bind_fail(binder, ERR_TYPE, expr->pos, "%s needs %s, not %s", what, to, from);
+        return bind_fail(binder, ERR_TYPE, expr->pos, "%s needs %s here, not %s", what, to, from);
     }
     *out = expr_new_cast(binder, expr, type, true);
     return bind_memory(binder);
@@ -184,24 +187,37 @@ static enum status bind_between(struct binder *binder, const struct scope *scope
     return bind_memory(binder);
 }
 
-/* Literals after their cast, so that IN compares plain values. False: not a constant. */
-static bool fold_literal(struct binder *binder, const struct expr **expr)
+enum status bind_try_constant(struct binder *binder, const struct expr *expr, struct datum *out,
+                              bool *found)
+{
+    struct error inner = {0};
+    enum status status = OK;
+    if (expr->kind == EXPR_LITERAL)
+        *out = expr->literal;
+    else
+        status = expr_constant(binder->arena, expr, binder->session->function_session, out, &inner);
+    *found = status == OK;
+    if (status == ERR_MEMORY || status == ERR_BUDGET)
+        return bind_fail(binder, status, expr->pos, "%s", inner.text);
+    return OK;
+}
+
+/* Literals after their cast, so that IN compares plain values. */
+static enum status fold_literal(struct binder *binder, const struct expr **expr, bool *folded)
 {
     struct datum datum;
-    struct error ignored = {0};
-    if ((*expr)->kind == EXPR_LITERAL)
-        return true;
-    if ((*expr)->kind != EXPR_CAST || (*expr)->args[0]->kind != EXPR_LITERAL ||
-        expr_constant(binder->arena, *expr, binder->session->function_session, &datum, &ignored) !=
-            OK)
-        return false;
+    *folded = (*expr)->kind == EXPR_LITERAL;
+    if ((*expr)->kind != EXPR_CAST || (*expr)->args[0]->kind != EXPR_LITERAL)
+        return OK;
+    TRY(bind_try_constant(binder, *expr, &datum, folded));
+    if (!*folded)
+        return OK;
     struct expr *literal = expr_new(binder, EXPR_LITERAL, (*expr)->type, (*expr)->pos);
-    if (!literal)
-        return false;
+    TRY(bind_memory(binder));
     literal->literal = datum;
     literal->literal.type = literal->type;
     *expr = literal;
-    return true;
+    return OK;
 }
 
 static enum status bind_in(struct binder *binder, const struct scope *scope,
@@ -223,7 +239,7 @@ static enum status bind_in(struct binder *binder, const struct scope *scope,
     if (!mixed) {
         TRY(bind_unify(binder, args, count, "IN", &common));
         for (uint32_t i = 1; i < count && literals; i++)
-            literals = fold_literal(binder, &args[i]);
+            TRY(fold_literal(binder, &args[i], &literals));
     }
     TRY(bind_memory(binder));
     if (!mixed && literals && args[0]->type->root != TYPE_NULL) {
@@ -328,19 +344,10 @@ static enum status bind_cast(struct binder *binder, const struct scope *scope,
 enum status bind_constant(struct binder *binder, const struct expr *expr, const char *what,
                           struct datum *out)
 {
-    struct error inner = {0};
-    enum status status =
-        expr->kind == EXPR_LITERAL
-            ? OK
-            : expr_constant(binder->arena, expr, binder->session->function_session, out, &inner);
-    if (expr->kind == EXPR_LITERAL)
-        *out = expr->literal;
-    if (status == ERR_MEMORY || status == ERR_BUDGET) {
-        binder->arena->failed = true;
-        return bind_memory(binder);
-    }
-    if (status != OK || out->is_null)
-        return bind_fail(binder, ERR_TYPE, expr->pos, "%s must be a constant", what);
+    bool found;
+    TRY(bind_try_constant(binder, expr, out, &found));
+    if (!found || out->is_null)
+        return bind_fail(binder, ERR_TYPE, expr->pos, "the %s must be a constant", what);
     return OK;
 }
 

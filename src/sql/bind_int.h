@@ -104,13 +104,16 @@ bool scope_find_relation(const struct scope *scope, const struct ast_name *name,
 enum status bind_function(struct binder *binder, struct source_pos pos, const char *name,
                           const struct expr **args, uint32_t arg_count,
                           const struct expr **out) STATUS_CHECKED;
-/* expr as type: itself, an implicit cast, or ERR_TYPE saying that `what` needs it. */
+/* expr as the type that the bind of function `what` asks for: itself or an implicit cast. */
 enum status bind_coerce(struct binder *binder, const struct expr *expr, const struct type *type,
                         const char *what, const struct expr **out) STATUS_CHECKED;
 /* All as one common type; ERR_TYPE naming `what`. */
 enum status bind_unify(struct binder *binder, const struct expr **exprs, uint32_t count,
                        const char *what, const struct type **type) STATUS_CHECKED;
-/* The value of an expression without columns; ERR_TYPE when it is none. */
+/* The value of an expression without columns, if it is one. */
+enum status bind_try_constant(struct binder *binder, const struct expr *expr, struct datum *out,
+                              bool *found) STATUS_CHECKED;
+/* The same; ERR_TYPE when it is none or NULL. */
 enum status bind_constant(struct binder *binder, const struct expr *expr, const char *what,
                           struct datum *out) STATUS_CHECKED;
 enum status bind_type(struct binder *binder, struct arena *arena, const struct ast_type *ast,

@@ -1,4 +1,5 @@
-/* bind_rel.c - nodes of bound queries: columns, window columns and the time attribute carried along. */
+/* bind_rel.c - nodes of bound queries: columns, window columns and the time attribute carried
+ * along. */
 #include "sql/bind_int.h"
 
 #include "base/must.h"

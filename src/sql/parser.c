@@ -112,6 +112,38 @@ static void format_expected(char *out, size_t size, const char *const *expected,
     }
 }
 
+/* Reserved words that people take for names. */
+static bool looks_like_name(const struct token *token)
+{
+    static const int CODES[] = {
+        TK_ALL,       TK_ARRAY,   TK_DATE,   TK_END,     TK_FULL,   TK_GROUP,  TK_GROUPING,
+        TK_INTERVAL,  TK_LEFT,    TK_LIKE,   TK_LIMIT,   TK_MAP,    TK_OFFSET, TK_ORDER,
+        TK_PARTITION, TK_PRIMARY, TK_RIGHT,  TK_ROW,     TK_SET,    TK_TABLE,  TK_TIME,
+        TK_TIMESTAMP, TK_TO,      TK_UNIQUE, TK_UNKNOWN, TK_VALUES, TK_WINDOW,
+    };
+    for (size_t i = 0; i < COUNT_OF(CODES); i++)
+        if (token->code == CODES[i])
+            return true;
+    return false;
+}
+
+/* Behind the last token: an empty line at the end of a file tells nobody anything. */
+static struct source_pos end_of(const struct token *token)
+{
+    struct source_pos pos = token->pos;
+    for (size_t i = 0; i < token->text.length; i++) {
+        if (token->text.data[i] == '\n') {
+            pos.line++;
+            pos.column = 1;
+        } else if (((unsigned char)token->text.data[i] & 0xC0) != 0x80) {
+            pos.column++;
+        }
+    }
+    pos.offset += (uint32_t)token->text.length;
+    pos.length = 1;
+    return pos;
+}
+
 void parse_syntax_error(struct parse *parse, const struct token *token, const char *const *expected,
                         uint32_t expected_count)
 {
@@ -121,20 +153,19 @@ void parse_syntax_error(struct parse *parse, const struct token *token, const ch
     char list[160];
     format_expected(list, sizeof(list), expected, expected_count);
     const char *then = list[0] ? "; expected here: " : "";
-    bool reserved = false;
     int length = token->text.length > 60 ? 60 : (int)token->text.length;
     if (!token->code)
-        parse_fail(parse, ERR_SYNTAX, token->pos, "the statement ends too early%s%s", then, list);
+        parse_fail(parse, ERR_SYNTAX, end_of(&parse->previous), "the statement ends too early%s%s",
+                   then, list);
     else
         parse_fail(parse, ERR_SYNTAX, token->pos, "'%.*s' cannot stand here%s%s", length,
                    token->text.data, then, list);
     const char *nearest = token->code == TK_ID && token->text.data[0] != '`'
                               ? str_nearest(token->text, expected, expected_count)
                               : NULL;
-    const struct token *word = keyword_find(token->text, &reserved) && reserved ? token
-                               : keyword_find(parse->previous.text, &reserved) && reserved
-                                   ? &parse->previous
-                                   : NULL;
+    const struct token *word = looks_like_name(token)                             ? token
+                               : token->code && looks_like_name(&parse->previous) ? &parse->previous
+                                                                                  : NULL;
     if (nearest)
         error_hint(parse->err, "did you mean %s?", nearest);
     else if (word)

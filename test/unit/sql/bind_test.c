@@ -32,7 +32,7 @@ static enum status run(const char *query, struct buf *out)
         enum status status = run(query, &out);                                                     \
         bool same = status == OK && strcmp(buf_text(&out), want) == 0;                             \
         if (!same)                                                                                 \
-            printf("# %s\n# %s at %u:%u\n%s---\n%s", query, err.text, err.pos.line,                 \
+            printf("# %s\n# %s at %u:%u\n%s---\n%s", query, err.text, err.pos.line,                \
                    err.pos.column, buf_text(&out), want);                                          \
         buf_fini(&out);                                                                            \
         CHECK(same);                                                                               \
