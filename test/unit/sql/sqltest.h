@@ -67,8 +67,7 @@ static enum status sqltest_run(struct sqltest *test, struct str text, struct buf
             sqltest_show_rel(out, statement.inserts[i].query, true);
         if (status == OK && out && statement.query)
             sqltest_show_rel(out, statement.query, true);
-        if (status == OK)
-            sql_statement_fini(&statement);
+        sql_statement_fini(&statement);
         arena_fini(&arena);
     }
     sql_script_close(script);
