@@ -300,6 +300,17 @@ bool calendar_parse_timestamp(struct str text, int64_t *out_us)
     return true;
 }
 
+int32_t calendar_rest_ns(struct str text)
+{
+    size_t point = 0;
+    int32_t rest = 0;
+    while (point < text.length && text.data[point] != '.')
+        point++;
+    for (size_t i = point + 7; i < point + 10; i++)
+        rest = rest * 10 + (i < text.length ? text.data[i] - '0' : 0);
+    return rest;
+}
+
 /* ---- values to texts ---- */
 
 /* Years outside 1 to 9999 do not come from SQL; shown modulo 10000 rather than overrunning dest. */

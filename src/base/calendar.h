@@ -39,6 +39,8 @@ int32_t calendar_iso_week(int32_t days, int32_t *iso_year);
 bool calendar_parse_date(struct str text, int32_t *out_days);
 bool calendar_parse_time(struct str text, int32_t *out_ms);
 bool calendar_parse_timestamp(struct str text, int64_t *out_us);
+/* The nanoseconds (0-999) below the microsecond of a text that calendar_parse_timestamp took. */
+int32_t calendar_rest_ns(struct str text);
 
 /* "YYYY-MM-DD", "HH:MM:SS[.f]", "YYYY-MM-DD HH:MM:SS[.f]" with exactly `precision` fraction digits
  * (0 to 9). dest has at least 40 bytes; the length is returned. */

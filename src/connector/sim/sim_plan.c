@@ -261,7 +261,8 @@ static bool set_instant(struct vec *vec, uint32_t row, struct str text, const st
     if (!calendar_parse_timestamp(text, &us))
         return false;
     us = zone ? zone_local_to_utc(zone, us) : us;
-    ((int64_t *)vec->values)[row] = vec->type->precision > 6 ? us * 1000 : us;
+    ((int64_t *)vec->values)[row] =
+        vec->type->precision > 6 ? us * 1000 + calendar_rest_ns(text) : us;
     return true;
 }
 

@@ -99,9 +99,11 @@ static enum csv_cell set_timestamp(struct vec *vec, uint32_t row, struct str tex
     }
     if (!calendar_parse_timestamp(text, value))
         return CSV_CELL_BAD;
-    if (vec->type->precision > 6 && __builtin_mul_overflow(*value, NS_PER_US, value))
-        return CSV_CELL_BAD;
-    return CSV_CELL_OK;
+    if (vec->type->precision <= 6)
+        return CSV_CELL_OK;
+    bool overflow = __builtin_mul_overflow(*value, NS_PER_US, value) ||
+                    __builtin_add_overflow(*value, calendar_rest_ns(text), value);
+    return overflow ? CSV_CELL_BAD : CSV_CELL_OK;
 }
 
 enum csv_cell csv_set_cell(struct vec *vec, uint32_t row, struct str text, bool stays)
