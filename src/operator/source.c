@@ -213,6 +213,7 @@ static enum status poll_split(struct source_state *state, struct split *split, b
     struct source_output output = {0};
     enum poll_result result;
     split->retry_us = 0;
+    split->wake_counts = false;
     if (!split->reader) {
         enum status status = state->class->reader_open(state->source, &split->name, NULL, 0,
                                                        &split->wake, &split->reader, err);
@@ -232,6 +233,8 @@ static enum status poll_split(struct source_state *state, struct split *split, b
         }
         return source_rows(state, split, &output, err);
     case POLL_WAIT:
+        split->retry_us = output.again_us;
+        split->wake_counts = true;
         return OK;
     case POLL_END:
         state->class->reader_close(split->reader);
@@ -251,7 +254,8 @@ static enum status poll_next(struct source_state *state, bool *rows, struct erro
         struct split *split = state->splits[at];
         if (split->ended)
             continue;
-        if (split->retry_us && split->retry_us > state->op->eval.now_us)
+        if (split->retry_us > state->op->eval.now_us &&
+            !(split->wake_counts && atomic_load(&split->ready)))
             continue;
         if (!atomic_exchange(&split->ready, false) && !split->retry_us)
             continue;

@@ -20,7 +20,8 @@ struct split {        /* one being read */
     bool ended, idle;
     int64_t watermark_us;
     int64_t last_row_us; /* wall; the opening counts */
-    int64_t retry_us;    /* after a retriable error: not before; 0: none */
+    int64_t retry_us;    /* poll again then: after a retriable error, or asked for; 0: none */
+    bool wake_counts;    /* it was asked for: a wake before that counts too */
 };
 
 struct split_plan { /* shared by the subtasks: which splits there are, i-th to subtask i % P */
