@@ -166,6 +166,47 @@ static enum status compile_leaf(struct compiler *compiler, const struct expr *ex
     return OK;
 }
 
+static bool is_simple_case(const struct expr *expr);
+
+/* Cannot fail and costs less than narrowing: may be computed for rows that do not need it. */
+static bool is_cheap(const struct expr *expr, uint32_t *nodes)
+{
+    if (++*nodes > CHEAP_NODES_MAX)
+        return false;
+    switch (expr->kind) {
+    case EXPR_COLUMN:
+    case EXPR_LITERAL:
+        return true;
+    case EXPR_CALL:
+        if (!(expr->call.def->flags & FUNCTION_ANY_VALUE))
+            return false;
+        break;
+    case EXPR_NOT:
+    case EXPR_IS_NULL:
+    case EXPR_IS_TRUE:
+        break;
+    case EXPR_CASE:
+        return is_simple_case(expr);
+    default:
+        return false;
+    }
+    for (uint32_t i = 0; i < expr->arg_count; i++)
+        if (!is_cheap(expr->args[i], nodes))
+            return false;
+    return true;
+}
+
+static bool is_simple_case(const struct expr *expr)
+{
+    uint32_t nodes = 0;
+    if (expr->kind != EXPR_CASE || expr->arg_count != 3 || type_physical(expr->type) > PHYS_VIEW)
+        return false;
+    for (uint32_t i = 0; i < 3; i++)
+        if (!is_cheap(expr->args[i], &nodes))
+            return false;
+    return true;
+}
+
 /* What runs as a kernel: its function, flags and state. */
 static enum status pick_kernel(struct compiler *compiler, const struct expr *expr,
                                struct cast_kernel *out, uint32_t *arg_count)
@@ -186,6 +227,9 @@ static enum status pick_kernel(struct compiler *compiler, const struct expr *exp
         return OK;
     case EXPR_IS_TRUE:
         *out = (struct cast_kernel){false, kernel_is_value, expr, 0};
+        return OK;
+    case EXPR_CASE:
+        *out = (struct cast_kernel){false, kernel_select, NULL, 0};
         return OK;
     case EXPR_IN:
         *arg_count = 1;
@@ -323,32 +367,6 @@ static enum status compile_coalesce(struct compiler *compiler, const struct expr
     return OK;
 }
 
-/* Cannot fail and costs less than narrowing: may be computed for rows that do not need it. */
-static bool is_cheap(const struct expr *expr, uint32_t *nodes)
-{
-    if (++*nodes > CHEAP_NODES_MAX)
-        return false;
-    switch (expr->kind) {
-    case EXPR_COLUMN:
-    case EXPR_LITERAL:
-        return true;
-    case EXPR_CALL:
-        if (!(expr->call.def->flags & FUNCTION_ANY_VALUE))
-            return false;
-        break;
-    case EXPR_NOT:
-    case EXPR_IS_NULL:
-    case EXPR_IS_TRUE:
-        break;
-    default:
-        return false;
-    }
-    for (uint32_t i = 0; i < expr->arg_count; i++)
-        if (!is_cheap(expr->args[i], nodes))
-            return false;
-    return true;
-}
-
 static enum status compile_logic(struct compiler *compiler, const struct expr *expr, uint16_t scope,
                                  uint16_t *reg)
 {
@@ -383,6 +401,8 @@ static enum status compile_node(struct compiler *compiler, const struct expr *ex
     case EXPR_FIELD:
         return compile_field(compiler, expr, scope, reg);
     case EXPR_CASE:
+        if (is_simple_case(expr))
+            return compile_call(compiler, expr, scope, reg);
         return compile_case(compiler, expr, scope, reg);
     case EXPR_COALESCE:
         return compile_coalesce(compiler, expr, scope, reg);

@@ -130,6 +130,8 @@ void kernel_is_null(struct function_call *call);
 void kernel_is_not_null(struct function_call *call);
 /* state: the struct expr; its test part says which. */
 void kernel_is_value(struct function_call *call);
+/* CASE WHEN args[0] THEN args[1] ELSE args[2] END, all computed (select.c). Not nested types. */
+void kernel_select(struct function_call *call);
 /* IN over literals: state is made by in_state_new; NULL without memory. */
 void kernel_in(struct function_call *call);
 const void *in_state_new(struct arena *arena, const struct expr *expr);

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "expr/expr_int.h"
+#include "function/kernel_loops.h"
 
 #include <stdlib.h>
 
@@ -198,8 +199,8 @@ static int64_t word_at(const struct vec *arg, enum physical physical, uint32_t a
 
 /* Few literals and all rows: one comparison of the whole column per literal. */
 #define IN_COLUMN(name, T)                                                                         \
-    static void name(const T *restrict a, const struct in_state *state, uint8_t *restrict r,       \
-                     uint32_t count)                                                               \
+    KERNEL_CLONES static void name(const T *restrict a, const struct in_state *state,              \
+                                   uint8_t *restrict r, uint32_t count)                            \
     {                                                                                              \
         memset(r, state->negated, count);                                                          \
         for (uint32_t w = 0; w < state->count; w++) {                                              \

@@ -75,12 +75,10 @@ static void equal_texts(struct function_call *call, uint8_t flip)
 }
 
 /* The commonest: a column with a short constant. */
-static void equal_short(struct function_call *call, const struct view *column,
-                        const struct view *constant, uint8_t flip)
+KERNEL_CLONES static void equal_short(const struct view *restrict column, struct words wanted,
+                                      uint8_t flip, uint8_t *restrict r, uint32_t count)
 {
-    struct words wanted = words_of(constant);
-    uint8_t *r = call->out->values;
-    for (uint32_t i = 0; i < call->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         struct words words = words_of(&column[i]);
         r[i] = (uint8_t)(((words.low == wanted.low) & (words.high == wanted.high)) ^ flip);
     }
@@ -92,7 +90,8 @@ static void compare_texts(struct function_call *call, uint8_t flip)
     bool constant_a = a->form == VEC_CONSTANT, constant_b = b->form == VEC_CONSTANT;
     const struct view *constant = constant_b ? b->values : a->values;
     if (!call->selection && constant_a != constant_b && constant->length <= VIEW_INLINE_MAX)
-        equal_short(call, constant_b ? a->values : b->values, constant, flip);
+        equal_short(constant_b ? a->values : b->values, words_of(constant), flip, call->out->values,
+                    call->count);
     else
         equal_texts(call, flip);
 }
