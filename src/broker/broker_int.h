@@ -26,6 +26,7 @@
 #define FETCH_RESPONSE_MAX_BYTES (16u << 20)
 #define SCRATCH_BYTES            (256u << 10)
 #define FETCH_COPY_MAX_BYTES     4096 /* smaller blocks are copied behind their header */
+#define WARN_INTERVAL_US         INT64_C(1000000) /* between complaints of one kind */
 #define COMMIT_INTERVAL_US       5000
 
 struct session;
@@ -207,7 +208,8 @@ struct broker {
     struct {
         uint8_t *bytes;
         size_t capacity;
-    } spare[4];        /* request buffers between requests */
+    } spare[4]; /* request buffers between requests */
+    int64_t append_warned_us;
     int64_t warned_us; /* complaints about clients are limited to one a second */
 
     struct metric_cell connections_accepted, connections_refused, connections_broken,

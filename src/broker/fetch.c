@@ -134,6 +134,15 @@ static void watch_fired(struct log_watch *watch)
         loop_post(call->broker->loop, &call->message);
 }
 
+/* A partition that can no longer be synced never gets further: there is nothing to watch. */
+static bool is_stuck(const struct fetch_part *part)
+{
+    struct log_offsets offsets;
+    log_partition_offsets(part->partition, &offsets);
+    return offsets.failed && !offsets.deleted &&
+           offsets.high_watermark <= part->result->high_watermark;
+}
+
 /* Arm all watches. False: something is there already and nothing is armed. */
 static bool watch(struct call *call)
 {
@@ -142,11 +151,12 @@ static bool watch(struct call *call)
     for (uint32_t i = 0; i < wait->count; i++) {
         struct fetch_part *part = &wait->parts[i];
         part->watch.fire = watch_fired;
-        if (!part->failed &&
-            !log_watch_arm(part->partition, &part->watch, part->result->high_watermark)) {
-            unwatch(call);
-            return false;
-        }
+        if (part->failed ||
+            log_watch_arm(part->partition, &part->watch, part->result->high_watermark) ||
+            is_stuck(part))
+            continue;
+        unwatch(call);
+        return false;
     }
     return true;
 }

@@ -109,7 +109,10 @@ static int16_t partition_append(struct call *call, struct log_topic *topic,
     struct log_append append = {.batches = records->data, .size_bytes = records->size_bytes};
     status = commit_append(broker, partition, &append, &err);
     if (status != OK) {
-        logger_write(LOG_WARN, "broker", "append refused: %s", err.text);
+        int64_t now_us = io_monotonic_us(broker->io);
+        if (now_us >= broker->append_warned_us) /* each request would say the same */
+            logger_write(LOG_WARN, "broker", "append refused: %s", err.text);
+        broker->append_warned_us = now_us + WARN_INTERVAL_US;
         return status_refuse(call, result, status, &err);
     }
     metric_add(&broker->records_in, batch.record_count);

@@ -21,7 +21,6 @@
 #define REQUEST_BYTES_PER_SECOND 16384
 #define IN_FIRST_BYTES           (64u << 10) /* of a buffer whose frame has not shown to be large */
 #define SPARE_MAX_BYTES          (2u << 20)
-#define WARN_INTERVAL_US         INT64_C(1000000)
 #define SPLICES_MAX              64
 
 /* ---- complaints ---- */
