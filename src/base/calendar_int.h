@@ -17,11 +17,12 @@ static inline int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+extern const char CALENDAR_TWO_DIGITS[200]; /* "00" "01" .. "99" */
+
 /* Two digits at dest; value 0 to 99. */
 static inline void put_two(char *dest, int32_t value)
 {
-    dest[0] = (char)('0' + value / 10);
-    dest[1] = (char)('0' + value % 10);
+    memcpy(dest, CALENDAR_TWO_DIGITS + 2 * value, 2);
 }
 
 /* Four digits; years past 9999 do not occur. */

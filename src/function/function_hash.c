@@ -41,32 +41,49 @@ static size_t put_hex(char *dest, const uint8_t *bytes, size_t count, const char
     return 2 * count;
 }
 
-static void digest_row(struct function_call *call, uint32_t row, EVP_MD_CTX *context,
-                       const EVP_MD *algorithm)
+/* One digest after another with one context. Fetching an algorithm costs more than a short digest,
+ * so it is done when the algorithm changes; a NULL algorithm begins again with the same one. */
+struct digester {
+    EVP_MD_CTX *context;
+    const struct digest *current;
+};
+
+static bool digester_begin(struct digester *digester, struct function_call *call)
+{
+    *digester = (struct digester){.context = EVP_MD_CTX_new()};
+    if (!digester->context)
+        call->status = ERR_MEMORY;
+    return digester->context != NULL;
+}
+
+static void digest_row(struct digester *digester, struct function_call *call, uint32_t row,
+                       const struct digest *digest)
 {
     struct str text = arg_str(call->args[0], row);
     uint8_t bytes[EVP_MAX_MD_SIZE];
     unsigned length = 0;
     char hex[2 * EVP_MAX_MD_SIZE];
-    if (!algorithm || EVP_DigestInit_ex(context, algorithm, NULL) != 1 ||
-        EVP_DigestUpdate(context, text.data, text.length) != 1 ||
-        EVP_DigestFinal_ex(context, bytes, &length) != 1)
-        call_fail(call, row, ERR_UNSUPPORTED, "OpenSSL on this system refuses the algorithm");
-    else
+    const EVP_MD *algorithm = digest == digester->current ? NULL : digest->algorithm();
+    digester->current = NULL;
+    if (EVP_DigestInit_ex(digester->context, algorithm, NULL) == 1 &&
+        EVP_DigestUpdate(digester->context, text.data, text.length) == 1 &&
+        EVP_DigestFinal_ex(digester->context, bytes, &length) == 1) {
+        digester->current = digest;
         call_set_text(call, row, hex, put_hex(hex, bytes, length, "0123456789abcdef"));
+    } else {
+        call_fail(call, row, ERR_UNSUPPORTED, "OpenSSL on this system refuses %s",
+                  digest->function);
+    }
 }
 
 static void run_digest(struct function_call *call)
 {
-    const struct digest *digest = call->state;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (!context) {
-        call->status = ERR_MEMORY;
+    struct digester digester;
+    if (!digester_begin(&digester, call))
         return;
-    }
     CALL_ROWS(call, row)
-    digest_row(call, row, context, digest->algorithm());
-    EVP_MD_CTX_free(context);
+    digest_row(&digester, call, row, call->state);
+    EVP_MD_CTX_free(digester.context);
 }
 
 static enum status bind_digest(struct function_bind *bind, enum digest_index index,
@@ -102,20 +119,18 @@ static const struct digest *sha2_of(int64_t bits)
 
 static void run_sha2(struct function_call *call)
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    if (!context) {
-        call->status = ERR_MEMORY;
+    struct digester digester;
+    if (!digester_begin(&digester, call))
         return;
-    }
     CALL_ROWS(call, row)
     {
         const struct digest *digest = sha2_of(arg_i64(call->args[1], row));
         if (digest)
-            digest_row(call, row, context, digest->algorithm());
+            digest_row(&digester, call, row, digest);
         else
             call_fail(call, row, ERR_RANGE, "SHA2 takes a length of 224, 256, 384 or 512");
     }
-    EVP_MD_CTX_free(context);
+    EVP_MD_CTX_free(digester.context);
 }
 
 static enum status bind_sha2(struct function_bind *bind, struct error *err)
@@ -310,7 +325,7 @@ static void run_unhex(struct function_call *call)
         for (; good && at < text.length; at += 2) {
             int high = hex_value(text.data[at]), low = hex_value(text.data[at + 1]);
             good = high >= 0 && low >= 0;
-            dest[used++] = (char)(high << 4 | low);
+            dest[used++] = (char)((unsigned)high << 4 | (unsigned)low);
         }
         if (good)
             call_finish_text(call, row, dest, used);

@@ -131,14 +131,18 @@ static void run_extract_time(struct function_call *call)
     enum time_unit unit = *(const enum time_unit *)call->state;
     const struct vec *arg = call->args[call->arg_count - 1];
     int64_t *out = call->out->values;
+    int64_t last_days = INT64_MIN, last_part = 0; /* rows mostly share the day of the row before */
     CALL_ROWS(call, row)
     {
         int64_t us = arg_local_us(call, arg, row), days = floor_div(us, US_PER_DAY);
-        if (unit == UNIT_EPOCH)
+        if (unit == UNIT_EPOCH) {
             out[row] = us / US_PER_SECOND;
-        else if (!is_clock_unit(unit))
-            out[row] = date_part(unit, (int32_t)days);
-        else {
+        } else if (!is_clock_unit(unit)) {
+            if (days != last_days)
+                last_part = date_part(unit, (int32_t)days);
+            last_days = days;
+            out[row] = last_part;
+        } else {
             bool nanoseconds = type_is_timestamp(arg->type) && arg->type->precision > 6;
             int64_t stored = nanoseconds ? arg_i64(arg, row) : 0;
             out[row] =

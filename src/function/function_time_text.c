@@ -69,25 +69,57 @@ static enum status bind_pattern(struct function_bind *bind, uint32_t i, struct e
 
 /* ---- DATE_FORMAT, FROM_UNIXTIME ---- */
 
-static bool put_formatted(struct function_call *call, uint32_t row,
+/* The last text a kernel has made. Rows of a stream follow each other in time, so most texts of a
+ * pattern without seconds are that of the row before. */
+struct formatted {
+    int64_t unit_us; /* texts are equal within it; 0: unknown yet */
+    int64_t key;
+    size_t length; /* 0: none */
+    char text[FORMATTED_BYTES_MAX];
+};
+
+static int64_t finest_unit_us(const struct calendar_pattern *pattern)
+{
+    int64_t unit = US_PER_DAY;
+    for (uint32_t i = 0; i < pattern->field_count; i++) {
+        char letter = pattern->fields[i].letter;
+        int64_t own = letter == 'S'                            ? 1
+                      : letter == 's'                          ? US_PER_SECOND
+                      : letter == 'm'                          ? US_PER_MINUTE
+                      : letter != 0 && strchr("HhKka", letter) ? US_PER_HOUR
+                                                               : US_PER_DAY;
+        unit = own < unit ? own : unit;
+    }
+    return unit;
+}
+
+static bool put_formatted(struct function_call *call, uint32_t row, struct formatted *last,
                           const struct calendar_pattern *pattern, int64_t us)
 {
-    char text[FORMATTED_BYTES_MAX];
-    size_t length = 0;
-    if (us >= STAMP_US_MIN && us <= STAMP_US_MAX)
-        length = calendar_pattern_format(pattern, us, text, sizeof text);
-    else
+    if (us < STAMP_US_MIN || us > STAMP_US_MAX) {
         call_set_null(call, row);
-    return length == 0 || call_set_text(call, row, text, length);
+        return true;
+    }
+    bool constant = call->state != NULL;
+    if (last->unit_us == 0)
+        last->unit_us = constant ? finest_unit_us(pattern) : 1;
+    int64_t key = floor_div(us, last->unit_us);
+    if (!constant || last->length == 0 || key != last->key) {
+        last->length = calendar_pattern_format(pattern, us, last->text, sizeof last->text);
+        last->key = key;
+    }
+    return call_set_text(call, row, last->text, last->length);
 }
 
 static void run_date_format(struct function_call *call)
 {
     struct pattern_use use = pattern_begin(call);
+    struct formatted last = {0};
     CALL_ROWS(call, row)
     {
         const struct calendar_pattern *pattern = pattern_of(&use, call, 1, row);
-        if (pattern && !put_formatted(call, row, pattern, arg_local_us(call, call->args[0], row)))
+        if (pattern &&
+            !put_formatted(call, row, &last, pattern, arg_local_us(call, call->args[0], row)))
             return;
     }
 }
@@ -96,6 +128,7 @@ static void run_date_format(struct function_call *call)
 static void run_date_format_text(struct function_call *call)
 {
     struct pattern_use use = pattern_begin(call);
+    struct formatted last = {0};
     struct calendar_pattern reader;
     if (calendar_pattern_compile(&reader, DEFAULT_PATTERN, NULL) != OK)
         return; /* cannot happen: the pattern is good */
@@ -107,7 +140,7 @@ static void run_date_format_text(struct function_call *call)
             continue;
         if (!calendar_pattern_parse_lenient(&reader, arg_str(call->args[0], row), &us))
             call_set_null(call, row);
-        else if (!put_formatted(call, row, pattern, us))
+        else if (!put_formatted(call, row, &last, pattern, us))
             return;
     }
 }
@@ -125,6 +158,7 @@ static enum status bind_date_format(struct function_bind *bind, struct error *er
 static void run_from_unixtime(struct function_call *call)
 {
     struct pattern_use use = pattern_begin(call);
+    struct formatted last = {0};
     CALL_ROWS(call, row)
     {
         int64_t seconds = arg_i64(call->args[0], row), us;
@@ -134,7 +168,8 @@ static void run_from_unixtime(struct function_call *call)
         if (__builtin_mul_overflow(seconds, US_PER_SECOND, &us) || us < STAMP_US_MIN ||
             us > STAMP_US_MAX)
             call_set_null(call, row);
-        else if (!put_formatted(call, row, pattern, zone_utc_to_local(call->context->zone, us)))
+        else if (!put_formatted(call, row, &last, pattern,
+                                zone_utc_to_local(call->context->zone, us)))
             return;
     }
 }
@@ -362,6 +397,7 @@ static enum status bind_zones(struct function_bind *bind, uint32_t pattern_arg,
 static void run_convert_tz(struct function_call *call)
 {
     const struct zone_state *state = call->state;
+    struct formatted last = {0};
     CALL_ROWS(call, row)
     {
         const struct zone *from = row_zone(call, row, 0, 1), *to = row_zone(call, row, 1, 2);
@@ -370,7 +406,7 @@ static void run_convert_tz(struct function_call *call)
             continue;
         if (!calendar_pattern_parse_lenient(state->pattern, arg_str(call->args[0], row), &us))
             call_set_null(call, row);
-        else if (!put_formatted(call, row, state->pattern,
+        else if (!put_formatted(call, row, &last, state->pattern,
                                 zone_utc_to_local(to, zone_local_to_utc(from, us))))
             return;
     }
