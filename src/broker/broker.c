@@ -193,6 +193,7 @@ static enum status broker_new(struct broker **out, const struct broker_settings 
     broker->waiting.tail = &broker->waiting.first;
     broker->synced.tail = &broker->synced.first;
     broker->commit.begun_us = INT64_MIN / 2;
+    broker->commit.muted = true;
     buf_init(&broker->encoded, ENCODED_MAX_BYTES);
     buf_init(&broker->validate, broker->max_request_bytes);
     if (settings->advertised_host)
@@ -245,6 +246,9 @@ enum status broker_open(struct broker **out, const struct broker_settings *setti
         broker_free(broker);
         return status;
     }
+    broker->commit.muted = false;
+    if (broker->commit.wanted)
+        commit_want(broker, false);
     retain_arm(broker, RETAIN_INTERVAL_MS);
     *out = broker;
     return OK;
@@ -296,6 +300,7 @@ enum status broker_close(struct broker *broker, struct error *err)
     while (status == OK && is_held(broker))
         status = loop_step(broker->loop, 10000, err);
     loop_timer_cancel(broker->loop, &broker->commit.timer);
+    broker->commit.muted = true;
     enum status closed = log_close(broker->log, status == OK ? err : NULL);
     if (status == OK)
         status = closed;

@@ -158,6 +158,7 @@ struct commit {
     struct loop_message done;
     struct loop_message dirty;
     _Atomic bool dirty_posted;
+    _Atomic bool muted; /* the log opens or closes, on the loop's thread */
     struct loop_timer timer;
     bool running;
     bool wanted;      /* something was written that no round has taken */

@@ -99,7 +99,8 @@ void commit_dirty(void *context)
 {
     struct broker *broker = context;
     struct commit *commit = &broker->commit;
-    if (appending_on_loop) {
+    /* While the log opens and closes nothing is posted: the broker may be gone before it runs. */
+    if (appending_on_loop || atomic_load(&commit->muted)) {
         commit->wanted = true;
         return;
     }
