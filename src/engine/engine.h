@@ -36,7 +36,7 @@ void engine_free(struct engine *engine);
 struct catalog *engine_catalog(struct engine *engine);
 
 enum status engine_session_new(struct session **out, struct engine *engine,
-                         struct error *err) STATUS_CHECKED;
+                               struct error *err) STATUS_CHECKED;
 void engine_session_free(struct session *session);
 /* SET 'key' = 'value'. ERR_OPTION with the nearest key; ERR_UNSUPPORTED for Flink's keys that are
  * not built. */

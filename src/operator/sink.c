@@ -2,10 +2,13 @@
  *
  * The subtasks of a node share one connector sink; each has a writer. A batch that the writer does
  * not take (PUSH_FULL) is held and offered again after the wake; the same for flush and finish.
- * Before: -U is left out for upsert sinks, and NULL in a NOT NULL column fails the job (Flink's
- * table.exec.sink.not-null-enforcer = ERROR).
+ * Before: NULL in a NOT NULL column fails the job (Flink's table.exec.sink.not-null-enforcer =
+ * ERROR), so does a row for which a CHECK is FALSE. For upsert sinks a -U is left out when the row
+ * after it is its +U under the same primary key; else the old row goes: it becomes a -D.
  */
 #include "operator/operator_int.h"
+
+#include "data/datum.h"
 
 struct shared_sink {
     struct sink *sink;
@@ -22,7 +25,23 @@ struct sink_state {
     struct batch *held; /* WAIT_WRITE */
     uint64_t epoch;     /* WAIT_FLUSH */
     uint16_t selection[BATCH_ROWS_MAX];
+    struct expr_program *checks; /* NULL: the table has none */
+    struct evaluator *evaluator;
+    struct vec **check_results;
+    struct row_errors errors;
 };
+
+static enum status open_checks(struct operator* op, struct sink_state *state, struct error *err)
+{
+    const struct plan_node *node = op->node;
+    if (!node->sink.check_count)
+        return OK;
+    state->check_results = operator_columns_new(node->sink.check_count, err);
+    if (!state->check_results)
+        return err->code;
+    TRY(expr_compile(&state->checks, node->sink.checks, node->sink.check_count, err));
+    return evaluator_new(&state->evaluator, state->checks, &op->owner, err);
+}
 
 static enum status sink_open(struct operator* op, struct error *err)
 {
@@ -32,6 +51,7 @@ static enum status sink_open(struct operator* op, struct error *err)
         return err->code;
     state->class = node->sink.connector->sink;
     must(state->class);
+    TRY(open_checks(op, state, err));
     struct shared_sink *shared = operator_shared(op, sizeof(*shared), err);
     if (!shared)
         return err->code;
@@ -74,15 +94,105 @@ static enum status check_not_null(const struct operator* op, const struct batch 
     return OK;
 }
 
-static uint32_t without_update_before(struct sink_state *state, const struct batch *batch)
+static enum status check_failed(const struct operator* op, uint32_t number, struct error *err)
 {
+    const struct catalog_object *table = op->node->sink.table;
+    const struct catalog_check *check = &table->checks[number];
+    int length = check->expression.text.length > 200 ? 200 : (int)check->expression.text.length;
+    error_set(err, ERR_DATA, "a row breaks CHECK%s%s (%.*s) of table %s", check->name ? " " : "",
+              check->name ? check->name : "", length, check->expression.text.data, table->name);
+    error_hint(err, "filter such rows out, or declare the table without the CHECK");
+    return ERR_DATA;
+}
+
+static bool is_false(const struct vec *vec, uint32_t row)
+{
+    struct datum datum;
+    datum_get(&datum, vec, row);
+    return !datum.is_null && datum.i64 == 0;
+}
+
+static enum status check_constraints(struct operator* op, const struct batch *batch,
+                                     struct error *err)
+{
+    struct sink_state *state = op->state;
+    uint32_t count = op->node->sink.check_count;
+    enum status status = OK;
+    if (!count)
+        return OK;
+    TRY(evaluator_run(state->evaluator, batch, &op->eval, state->check_results, &state->errors,
+                      err));
+    if (state->errors.any) {
+        const struct row_error *error =
+            row_errors_first(&state->errors, batch->selection, batch->selected_count);
+        if (error)
+            status = operator_row_failed(op, error, err);
+    }
+    for (uint32_t c = 0; c < count && status == OK; c++)
+        for (uint32_t i = 0; i < batch->selected_count && status == OK; i++) {
+            uint32_t row = batch_row(batch, i);
+            if (row_kind_is_accumulate(batch_kind(batch, row)) &&
+                is_false(state->check_results[c], row))
+                status = check_failed(op, c, err);
+        }
+    for (uint32_t c = 0; c < count; c++) {
+        vec_unref(state->check_results[c]);
+        state->check_results[c] = NULL;
+    }
+    return status;
+}
+
+static bool same_key(const struct operator* op, const struct batch *batch, uint32_t a, uint32_t b)
+{
+    const struct table_description *table = &op->node->sink.table->description;
+    for (uint32_t k = 0; k < table->primary_key_count; k++) {
+        struct datum x, y;
+        datum_get(&x, batch->columns[table->primary_key[k]], a);
+        datum_get(&y, batch->columns[table->primary_key[k]], b);
+        if (!datum_equals(&x, &y))
+            return false;
+    }
+    return true;
+}
+
+/* The rows that an upsert sink gets, to state->selection. Where a -U is kept it is to be a -D. */
+static uint32_t upsert_rows(const struct operator* op, const struct batch *batch, bool *deletes)
+{
+    struct sink_state *state = op->state;
     uint32_t count = 0;
+    *deletes = false;
     for (uint32_t i = 0; i < batch->selected_count; i++) {
         uint32_t row = batch_row(batch, i);
-        state->selection[count] = (uint16_t)row;
-        count += batch->kinds[row] != ROW_UPDATE_BEFORE;
+        if (batch->kinds[row] == ROW_UPDATE_BEFORE) {
+            if (i + 1 < batch->selected_count &&
+                batch->kinds[batch_row(batch, i + 1)] == ROW_UPDATE_AFTER &&
+                same_key(op, batch, row, batch_row(batch, i + 1)))
+                continue;
+            *deletes = true;
+        }
+        state->selection[count++] = (uint16_t)row;
     }
     return count;
+}
+
+static enum status hold_upserts(struct operator* op, struct batch *batch, struct error *err)
+{
+    struct sink_state *state = op->state;
+    bool deletes;
+    uint32_t count = upsert_rows(op, batch, &deletes);
+    if (count == 0)
+        return OK;
+    if (count == batch->selected_count && !deletes) {
+        state->held = batch_ref(batch);
+        return OK;
+    }
+    TRY(batch_with_selection(&state->held, batch, state->selection, count, err));
+    for (uint32_t i = 0; i < count && deletes; i++) { /* the new batch has kinds of its own */
+        uint32_t row = batch_row(state->held, i);
+        if (state->held->kinds[row] == ROW_UPDATE_BEFORE)
+            state->held->kinds[row] = ROW_DELETE;
+    }
+    return OK;
 }
 
 static enum push_result offer(struct sink_state *state, struct error *err)
@@ -101,17 +211,16 @@ static enum push_result sink_push(struct operator* op, uint32_t port, struct bat
 {
     struct sink_state *state = op->state;
     must(state->waiting == WAIT_NOTHING);
-    uint32_t count = batch->selected_count;
-    if (op->node->sink.mode == SINK_UPSERT && batch->kinds)
-        count = without_update_before(state, batch);
-    if (count == 0)
+    if (batch->selected_count == 0)
         return PUSH_DONE;
-    if (count == batch->selected_count)
-        state->held = batch_ref(batch);
+    if (op->node->sink.mode == SINK_UPSERT && batch->kinds)
+        PUSH_TRY(hold_upserts(op, batch, err));
     else
-        PUSH_TRY(batch_with_selection(&state->held, batch, state->selection, count, err));
-    if (check_not_null(op, state->held, err) != OK)
-        return PUSH_ERROR;
+        state->held = batch_ref(batch);
+    if (!state->held)
+        return PUSH_DONE;
+    PUSH_TRY(check_not_null(op, state->held, err));
+    PUSH_TRY(check_constraints(op, state->held, err));
     state->waiting = WAIT_WRITE;
     return offer(state, err);
 }
@@ -178,6 +287,9 @@ static void sink_close(struct operator* op)
         batch_unref(state->held);
     if (state->writer)
         state->class->writer_close(state->writer);
+    evaluator_free(state->evaluator);
+    expr_program_free(state->checks);
+    mem_free(state->check_results);
     if (state->shared && atomic_fetch_sub(&state->shared->users, 1) == 1)
         state->class->close(state->shared->sink);
     operator_free_state(op);

@@ -22,7 +22,7 @@ static bool key_through_calc(struct planner *planner, struct plan_node *node)
 {
     const struct plan_node *input = node->inputs[0];
     uint32_t *key = ARENA_ARRAY(planner->arena, input->upsert_key_count + 1, uint32_t);
-    if (!key)
+    if (!key || !input->has_upsert_key)
         return false;
     for (uint32_t k = 0; k < input->upsert_key_count; k++) {
         uint32_t i = 0;
@@ -33,9 +33,40 @@ static bool key_through_calc(struct planner *planner, struct plan_node *node)
             return false;
         key[k] = i;
     }
+    node->has_upsert_key = true;
     node->upsert_key = key;
     node->upsert_key_count = input->upsert_key_count;
     return true;
+}
+
+/* A changing table is known by its primary key where all of that is read. */
+static enum status key_of_source(struct planner *planner, struct plan_node *node)
+{
+    const struct table_description *table = &node->source.table->description;
+    uint32_t *key = ARENA_ARRAY(planner->arena, table->primary_key_count + 1, uint32_t);
+    TRY(arena_check(planner->arena, "the plan", planner->err));
+    for (uint32_t k = 0; k < table->primary_key_count; k++) {
+        uint32_t i = 0;
+        while (i < node->column_count &&
+               !(node->source.exprs[i]->kind == EXPR_COLUMN &&
+                 node->source.exprs[i]->column < node->source.wanted_count &&
+                 node->source.wanted[node->source.exprs[i]->column] == table->primary_key[k]))
+            i++;
+        if (i == node->column_count)
+            return OK;
+        key[k] = i;
+    }
+    node->has_upsert_key = table->primary_key_count > 0;
+    node->upsert_key = key;
+    node->upsert_key_count = table->primary_key_count;
+    return OK;
+}
+
+static void take_key(struct plan_node *node, const struct plan_node *from)
+{
+    node->has_upsert_key = from->has_upsert_key;
+    node->upsert_key = from->upsert_key;
+    node->upsert_key_count = from->upsert_key_count;
 }
 
 static enum status forward_sink(struct planner *planner, struct plan_node *node)
@@ -52,6 +83,12 @@ static enum status forward_sink(struct planner *planner, struct plan_node *node)
             table->name, table->connector);
     if (node->sink.mode == SINK_RETRACT)
         return OK;
+    if (!input->has_upsert_key)
+        return error_set(planner->err, ERR_UNSUPPORTED,
+                         "table sink '%s': the query's updates have no key of their own, so that a "
+                         "row of the table cannot be found again; upsert materialization is not "
+                         "built",
+                         table->name);
     /* a row is found again by the table's primary key: the query's key must lie within it */
     for (uint32_t k = 0; k < input->upsert_key_count; k++) {
         bool found = false;
@@ -73,6 +110,10 @@ static enum status forward(struct planner *planner, struct plan_node *node)
     node->changelog = CHANGELOG_APPEND;
     switch (node->op) {
     case PLAN_SOURCE:
+        if (!node->source.updates)
+            break;
+        node->changelog = CHANGELOG_RETRACT;
+        return key_of_source(planner, node);
     case PLAN_VALUES:
         break;
     case PLAN_CALC:
@@ -81,9 +122,9 @@ static enum status forward(struct planner *planner, struct plan_node *node)
             node->changelog = CHANGELOG_RETRACT; /* rows are known by their whole image only */
         break;
     case PLAN_EXCHANGE:
+    case PLAN_COLLECT:
         node->changelog = input->changelog;
-        node->upsert_key = input->upsert_key;
-        node->upsert_key_count = input->upsert_key_count;
+        take_key(node, input);
         break;
     case PLAN_UNION:
         for (uint32_t i = 0; i < node->input_count; i++)
@@ -102,11 +143,6 @@ static enum status forward(struct planner *planner, struct plan_node *node)
         break;
     case PLAN_SINK:
         return forward_sink(planner, node);
-    case PLAN_COLLECT:
-        node->changelog = input->changelog;
-        node->upsert_key = input->upsert_key;
-        node->upsert_key_count = input->upsert_key_count;
-        break;
     case PLAN_OP_COUNT:
         break;
     }
@@ -125,7 +161,7 @@ static void wish(const struct planner *planner, const struct plan_node *node,
             input.update_before = true;
             input.no_coalesce = true;
         }
-        if (updates(node) && node->upsert_key_count != node->inputs[0]->upsert_key_count)
+        if (updates(node) && !node->has_upsert_key)
             input.update_before = true;
         break;
     case PLAN_EXCHANGE:
@@ -141,7 +177,10 @@ static void wish(const struct planner *planner, const struct plan_node *node,
         input.update_before = true;
         break;
     case PLAN_SINK:
-        input.update_before = node->sink.mode == SINK_RETRACT;
+        /* where the table's key is wider, a row that changes in it is to be taken away */
+        input.update_before =
+            node->sink.mode == SINK_RETRACT ||
+            node->inputs[0]->upsert_key_count < node->sink.table->description.primary_key_count;
         input.no_coalesce = !node->sink.connector->sink->keeps_state;
         break;
     case PLAN_COLLECT:

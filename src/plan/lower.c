@@ -96,7 +96,8 @@ static bool calc_substitute(struct planner *planner, struct calc *calc,
         exprs[i] = plan_substitute(planner->arena, calc->exprs[i], columns);
         if (!exprs[i])
             return false;
-        size += plan_expr_size(exprs[i], PLAN_EXPR_SIZE_MAX);
+        if (exprs[i]->kind != EXPR_COLUMN)
+            size += plan_expr_size(exprs[i], PLAN_EXPR_SIZE_MAX);
     }
     if (calc->condition) {
         condition = plan_substitute(planner->arena, calc->condition, columns);
@@ -300,10 +301,15 @@ static enum status lower_union(struct planner *planner, uint32_t index)
         if (inputs[k]->parallelism > parallelism)
             parallelism = inputs[k]->parallelism;
     }
+    bool mixed = false;
     for (uint32_t k = 0; k < rel->input_count; k++)
-        if (inputs[k]->parallelism != 1 && inputs[k]->parallelism != parallelism)
-            return error_set(planner->err, ERR_UNSUPPORTED,
-                             "UNION ALL of inputs with different parallelism is not built");
+        mixed |= inputs[k]->parallelism != parallelism;
+    if (mixed) { /* with VALUES, a global aggregation, a sorted input: all to one task */
+        parallelism = 1;
+        for (uint32_t k = 0; k < rel->input_count; k++)
+            inputs[k] = plan_exchange(planner, inputs[k], NULL, 0, 1);
+        TRY(arena_check(planner->arena, "the plan", planner->err));
+    }
     struct plan_node *node = plan_node_new(planner, PLAN_UNION, rel->input_count, inputs);
     TRY(arena_check(planner->arena, "the plan", planner->err));
     node->parallelism = parallelism;

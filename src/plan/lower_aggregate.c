@@ -100,6 +100,7 @@ static enum status finish_group(struct planner *planner, struct rel_entry *entry
     TRY(arena_check(planner->arena, "the plan", planner->err));
     for (uint32_t i = 0; i < rel->aggregate.key_count; i++)
         upsert_key[i] = i;
+    node->has_upsert_key = true;
     node->upsert_key = upsert_key;
     node->upsert_key_count = rel->aggregate.key_count;
     for (uint32_t i = 0; i < rel->column_count; i++)

@@ -151,6 +151,9 @@ static enum status source_plugins(struct planner *planner, const struct catalog_
                          table->full_name, connector->name);
     if (!connector->source->needs_format)
         node->source.format = NULL;
+    node->source.updates = node->source.format && node->source.format->produces_changelog;
+    if (connector->source->is_changelog)
+        TRY(connector->source->is_changelog(description, &node->source.updates, err));
     return connector->source->is_bounded(description, &node->source.bounded, err);
 }
 
@@ -288,6 +291,8 @@ enum status plan_lower_sink(struct planner *planner, const struct statement_inse
     node->sink.table = table;
     TRY(plan_hold_object(planner, table));
     node->sink.connector = connector;
+    node->sink.check_count = insert->check_count;
+    node->sink.checks = insert->checks;
     TRY(plugin_table_format(planner->settings->registry, description, planner->arena,
                             &node->sink.format, &node->sink.format_options,
                             &node->sink.format_option_count, err));

@@ -49,7 +49,8 @@ struct plan_node {
     const char *state_name;        /* stable (contracts.md rule 16); NULL: keeps no state */
     uint32_t parallelism;          /* equal along a chain; of an exchange: its receivers' */
     enum plan_changelog changelog; /* of the output */
-    uint32_t upsert_key_count;     /* of the output; 0: none known */
+    bool has_upsert_key; /* of the output; also one of no columns: a single row (global aggregate) */
+    uint32_t upsert_key_count;
     const uint32_t *upsert_key;
     uint32_t column_count;
     const char *const *names;
@@ -83,6 +84,7 @@ struct plan_node {
              * STRING, time TIMESTAMP_LTZ(3). */
             enum bad_rows_policy bad_rows;
             bool bounded;
+            bool updates; /* rows may be -U, +U, -D */
         } source;
         struct {
             uint32_t row_count;
@@ -139,6 +141,10 @@ struct plan_node {
             size_t format_option_count;
             enum sink_mode mode;
             bool coalesce;
+            /* CHECK constraints of the table, in its order, over the input's columns: a row for
+             * which one is FALSE fails the job. */
+            uint32_t check_count;
+            const struct expr *const *checks;
         } sink;
     };
 };

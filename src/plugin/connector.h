@@ -66,6 +66,10 @@ struct source_class {
     size_t metadata_count;
     /* Bounded as declared by these options (a bounded job ends). Pure; parses options only. */
     enum status (*is_bounded)(const struct table_description *table, bool *out, struct error *err);
+    /* Its batches may hold other rows than +I (all of -U, +U, -D: complete changes). NULL: never; for
+     * sources of records the format says it. Pure. */
+    enum status (*is_changelog)(const struct table_description *table, bool *out,
+                                struct error *err);
     enum status (*open)(const struct source_request *request, struct wake *wake,
                         struct source **out, struct error *err);
     /* Calls each() for splits not told before. POLL_ROWS: there were some; POLL_WAIT: more may come

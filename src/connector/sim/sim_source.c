@@ -21,8 +21,8 @@
 #define MARKS_MAX        1024 /* of one batch */
 
 struct split {
-    uint32_t next; /* index into the plan of the next event of this split; event_count: none */
-    bool opened;   /* by this source */
+    uint32_t next;  /* index into the plan of the next event of this split; event_count: none */
+    bool opened;    /* by this source */
     bool elsewhere; /* another subtask's source reads it: `next` means nothing */
     struct source_reader *reader;
 };
@@ -54,8 +54,8 @@ static enum status parse_options(const struct table_description *table, struct s
                                  struct arena *arena, struct error *err)
 {
     *options = (struct sim_options){0};
-    return option_parse(SIM_OPTIONS, SIM_OPTION_COUNT, table->options, table->option_count, NULL,
-                        "connector 'sim'", options, arena, err);
+    return option_parse(SIM_OPTIONS, SIM_OPTION_COUNT, table->options, table->option_count,
+                        PLUGIN_TABLE_OPTIONS, "connector 'sim'", options, arena, err);
 }
 
 /* The plan from sim_input(), else from the options. io NULL: files are not read. */
@@ -105,6 +105,24 @@ static enum status is_bounded(const struct table_description *table, bool *out, 
     if (status == OK) {
         status = load_plan(&plan, table, &options, NULL, err);
         *out = !plan.is_open;
+        sim_plan_fini(&plan);
+    }
+    arena_fini(&arena);
+    return status;
+}
+
+static enum status is_changelog(const struct table_description *table, bool *out, struct error *err)
+{
+    struct sim_options options;
+    struct arena arena;
+    struct sim_plan plan = {0};
+    arena_init(&arena, NULL, SIM_TEXT_MAX * 2);
+    *out = false;
+    enum status status = parse_options(table, &options, &arena, err);
+    if (status == OK) {
+        status = load_plan(&plan, table, &options, NULL, err);
+        for (uint32_t i = 0; i < plan.event_count; i++)
+            *out |= plan.events[i].kind == SIM_EVENT_ROW && plan.events[i].row_kind != ROW_INSERT;
         sim_plan_fini(&plan);
     }
     arena_fini(&arena);
@@ -281,7 +299,8 @@ static uint64_t earliest_order(const char *job_name)
             continue;
         for (uint32_t i = 0; i < source->plan.split_count; i++) {
             uint32_t next = source->splits[i].next;
-            if (!source->splits[i].elsewhere && next < source->plan.event_count && source->plan.events[next].order < earliest)
+            if (!source->splits[i].elsewhere && next < source->plan.event_count &&
+                source->plan.events[next].order < earliest)
                 earliest = source->plan.events[next].order;
         }
     }
@@ -494,6 +513,7 @@ static enum source_replay source_replay(const struct table_description *table)
 const struct source_class SIM_SOURCE = {
     .size = sizeof(struct source_class),
     .is_bounded = is_bounded,
+    .is_changelog = is_changelog,
     .open = source_open,
     .discover = source_discover,
     .reader_open = reader_open,
