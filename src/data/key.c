@@ -198,50 +198,98 @@ static void encode_value(struct buf *out, const struct vec *vec, uint32_t row)
 struct encoder {
     const uint16_t *selection;
     uint32_t count;
-    uint32_t sizes[BATCH_ROWS_MAX];   /* of each key so far */
+    uint32_t common_size;             /* what every key has: flags and values that are never NULL */
+    bool varies;                      /* sizes are in use */
+    uint32_t sizes[BATCH_ROWS_MAX];   /* of each key beyond common_size */
     uint32_t cursors[BATCH_ROWS_MAX]; /* where its next byte goes */
 };
+
+/* Bytes behind the last key that a fixed-size copy of an inline text may touch. */
+#define COPY_SLACK VIEW_INLINE_MAX
 
 static uint32_t row_of(const struct encoder *encoder, uint32_t i)
 {
     return encoder->selection ? encoder->selection[i] : i;
 }
 
+/* Flat, without NULL, all rows: value i belongs to key i. */
+static bool is_plain(const struct encoder *encoder, const struct vec *vec)
+{
+    return vec->form == VEC_FLAT && !vec->validity && !encoder->selection;
+}
+
+static bool never_null(const struct vec *vec)
+{
+    return !(vec->form == VEC_DICTIONARY ? vec->dictionary : vec)->validity;
+}
+
+static void start_sizes(struct encoder *encoder)
+{
+    if (!encoder->varies)
+        memset(encoder->sizes, 0, encoder->count * sizeof(encoder->sizes[0]));
+    encoder->varies = true;
+}
+
 static void size_column(struct encoder *encoder, const struct vec *vec)
 {
-    size_t fixed = fixed_size(vec->type);
+    uint32_t fixed = (uint32_t)fixed_size(vec->type);
     const struct vec *holder;
-    if (fixed) {
+    encoder->common_size++;
+    if (fixed && never_null(vec)) {
+        encoder->common_size += fixed;
+        return;
+    }
+    start_sizes(encoder);
+    if (!fixed && vec->type->root != TYPE_CHAR && is_plain(encoder, vec)) {
+        const struct view *views = vec->values;
+        encoder->common_size += 4;
+        for (uint32_t i = 0; i < encoder->count; i++)
+            encoder->sizes[i] += views[i].length;
+        return;
+    }
+    for (uint32_t i = 0; i < encoder->count; i++) {
+        uint32_t at = vec_locate(vec, row_of(encoder, i), &holder);
+        if (!bitmap_get(holder->validity, at))
+            continue;
+        const struct view *view = (const struct view *)holder->values + at;
+        encoder->sizes[i] += fixed ? fixed : 4 + (uint32_t)text_length(vec->type, view);
+    }
+}
+
+static void write_text(uint8_t *dest, const struct view *view, uint32_t length, bool may_touch)
+{
+    memcpy(dest, &length, 4);
+    if (may_touch && view->length <= VIEW_INLINE_MAX)
+        memcpy(dest + 4, view->bytes, VIEW_INLINE_MAX);
+    else
+        memcpy(dest + 4, view_data(view), length);
+}
+
+/* may_touch: the bytes behind are written later, so an inline text is copied whole. */
+static void write_texts(struct encoder *encoder, const struct vec *vec, uint8_t *bytes,
+                        bool may_touch)
+{
+    const struct vec *holder;
+    if (is_plain(encoder, vec) && vec->type->root != TYPE_CHAR) {
+        const struct view *views = vec->values;
         for (uint32_t i = 0; i < encoder->count; i++) {
-            uint32_t at = vec_locate(vec, row_of(encoder, i), &holder);
-            encoder->sizes[i] += 1 + (bitmap_get(holder->validity, at) ? (uint32_t)fixed : 0);
+            uint8_t *dest = bytes + encoder->cursors[i];
+            dest[0] = 1;
+            write_text(dest + 1, &views[i], views[i].length, may_touch);
+            encoder->cursors[i] += 5 + views[i].length;
         }
         return;
     }
     for (uint32_t i = 0; i < encoder->count; i++) {
         uint32_t at = vec_locate(vec, row_of(encoder, i), &holder);
-        encoder->sizes[i]++;
-        if (bitmap_get(holder->validity, at))
-            encoder->sizes[i] +=
-                4 + (uint32_t)text_length(vec->type, (const struct view *)holder->values + at);
-    }
-}
-
-static void write_texts(struct encoder *encoder, const struct vec *vec, uint8_t *bytes)
-{
-    const struct vec *holder;
-    for (uint32_t i = 0; i < encoder->count; i++) {
-        uint32_t at = vec_locate(vec, row_of(encoder, i), &holder);
-        uint8_t *dest = bytes + encoder->cursors[i];
+        uint8_t *dest = bytes + encoder->cursors[i]++;
         dest[0] = bitmap_get(holder->validity, at);
-        if (dest[0]) {
-            const struct view *view = (const struct view *)holder->values + at;
-            uint32_t length = (uint32_t)text_length(vec->type, view);
-            memcpy(dest + 1, &length, 4);
-            memcpy(dest + 5, view_data(view), length);
-            encoder->cursors[i] += 4 + length;
-        }
-        encoder->cursors[i]++;
+        if (!dest[0])
+            continue;
+        const struct view *view = (const struct view *)holder->values + at;
+        uint32_t length = (uint32_t)text_length(vec->type, view);
+        write_text(dest + 1, view, length, may_touch);
+        encoder->cursors[i] += 4 + length;
     }
 }
 
@@ -249,27 +297,37 @@ static void write_texts(struct encoder *encoder, const struct vec *vec, uint8_t 
     static void write_words_##size(struct encoder *encoder, const struct vec *vec, uint8_t *bytes) \
     {                                                                                              \
         const struct vec *holder;                                                                  \
+        if (is_plain(encoder, vec)) {                                                              \
+            const type *values = vec->values;                                                      \
+            for (uint32_t i = 0; i < encoder->count; i++) {                                        \
+                uint8_t *dest = bytes + encoder->cursors[i];                                       \
+                dest[0] = 1;                                                                       \
+                memcpy(dest + 1, &values[i], size);                                                \
+                encoder->cursors[i] += 1 + size;                                                   \
+            }                                                                                      \
+            return;                                                                                \
+        }                                                                                          \
         for (uint32_t i = 0; i < encoder->count; i++) {                                            \
             uint32_t at = vec_locate(vec, row_of(encoder, i), &holder);                            \
-            uint8_t *dest = bytes + encoder->cursors[i];                                           \
+            uint8_t *dest = bytes + encoder->cursors[i]++;                                         \
             dest[0] = bitmap_get(holder->validity, at);                                            \
             if (dest[0]) {                                                                         \
                 memcpy(dest + 1, (const type *)holder->values + at, size);                         \
                 encoder->cursors[i] += size;                                                       \
             }                                                                                      \
-            encoder->cursors[i]++;                                                                 \
         }                                                                                          \
     }
 WRITE_WORDS(4, uint32_t)
 WRITE_WORDS(8, uint64_t)
 
-static void write_column(struct encoder *encoder, const struct vec *vec, uint8_t *bytes)
+static void write_column(struct encoder *encoder, const struct vec *vec, uint8_t *bytes,
+                         bool is_first)
 {
     size_t fixed = fixed_size(vec->type);
     enum physical physical = type_physical(vec->type);
     const struct vec *holder;
     if (!fixed) {
-        write_texts(encoder, vec, bytes);
+        write_texts(encoder, vec, bytes, is_first);
     } else if (physical == PHYS_I32) {
         write_words_4(encoder, vec, bytes);
     } else if (physical == PHYS_I64 && fixed == 8) {
@@ -287,26 +345,36 @@ static void write_column(struct encoder *encoder, const struct vec *vec, uint8_t
     }
 }
 
+static enum status place_keys(struct key_batch *keys, struct encoder *encoder, struct error *err)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < encoder->count; i++) {
+        keys->offsets[i] = encoder->cursors[i] = (uint32_t)total;
+        total += encoder->common_size + (encoder->varies ? encoder->sizes[i] : 0);
+        if (total > UINT32_MAX)
+            return error_set(err, ERR_LIMIT, "the keys of a batch exceed 4 GiB");
+    }
+    keys->offsets[encoder->count] = (uint32_t)total;
+    if (!buf_room(&keys->bytes, total + COPY_SLACK))
+        return buf_check(&keys->bytes, "keys of a batch", err);
+    keys->bytes.length = total;
+    return OK;
+}
+
 static enum status encode_columns(struct key_batch *keys, const struct batch *batch,
                                   const uint32_t *key_columns, uint32_t key_column_count,
                                   struct error *err)
 {
-    struct encoder encoder = {.selection = batch->selection, .count = batch->selected_count};
+    struct encoder encoder;
+    encoder.selection = batch->selection;
+    encoder.count = batch->selected_count;
+    encoder.common_size = 0;
+    encoder.varies = false;
     for (uint32_t c = 0; c < key_column_count; c++)
         size_column(&encoder, batch->columns[key_columns[c]]);
-    uint64_t total = 0;
-    for (uint32_t i = 0; i < encoder.count; i++) {
-        keys->offsets[i] = encoder.cursors[i] = (uint32_t)total;
-        total += encoder.sizes[i];
-        if (total > UINT32_MAX)
-            return error_set(err, ERR_LIMIT, "the keys of a batch exceed 4 GiB");
-    }
-    keys->offsets[encoder.count] = (uint32_t)total;
-    if (!buf_room(&keys->bytes, total ? total : 1))
-        return buf_check(&keys->bytes, "keys of a batch", err);
+    TRY(place_keys(keys, &encoder, err));
     for (uint32_t c = 0; c < key_column_count; c++)
-        write_column(&encoder, batch->columns[key_columns[c]], keys->bytes.data);
-    keys->bytes.length = total;
+        write_column(&encoder, batch->columns[key_columns[c]], keys->bytes.data, c == 0);
     return OK;
 }
 

@@ -275,3 +275,91 @@ TEST(damaged_keys_are_refused)
         vec_unref(vec);
     }
 }
+
+static uint64_t seed = 3;
+static uint32_t draw(uint32_t below)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)((seed >> 33) % below);
+}
+
+#define KINDS 6
+static struct vec *random_column(uint32_t kind, uint32_t rows)
+{
+    static const char *const texts[] = {
+        "", "a", "twelve bytes", "thirteen bytes", "x y", "a text that is much longer than a view"};
+    const struct type *types[KINDS] = {
+        &TYPE_OF_STRING,  &TYPE_OF_BIGINT, &TYPE_OF_INT,
+        &TYPE_OF_BOOLEAN, decimal(10, 2),  type_text(&arena, TYPE_VARBINARY, 100, true)};
+    struct vec *vec = NULL, *dictionary = NULL;
+    uint16_t indices[100];
+    bool has_null = draw(2);
+    must(vec_new(&vec, types[kind], rows, NULL, &err) == OK);
+    for (uint32_t i = 0; i < rows; i++) {
+        const char *value = texts[draw(6)];
+        struct vec *item = draw(4) == 0 && has_null ? NULL
+                           : kind == 0 || kind == 5 ? text(types[kind], value)
+                           : kind == 4              ? unscaled(types[kind], draw(1000))
+                           : kind == 3              ? number(types[kind], draw(2))
+                                                    : number(types[kind], draw(100000));
+        if (item)
+            must(vec_append(vec, item, NULL, 1, &err) == OK);
+        else
+            must(vec_append_null(vec, 1, &err) == OK);
+        vec_unref(item);
+        indices[i] = (uint16_t)draw(rows);
+    }
+    if (draw(2))
+        return vec;
+    must(vec_new_dictionary(&dictionary, vec, indices, rows, &err) == OK);
+    vec_unref(vec);
+    return dictionary;
+}
+
+/* Every key of a batch decodes to its row, and equal rows have equal keys. */
+static void check_batch(const struct batch *batch)
+{
+    static const uint32_t key_columns[] = {0, 1, 2};
+    CHECK_OK(key_encode(&keys, batch, key_columns, 3, &err));
+    CHECK_INT(keys.count, batch->selected_count);
+    for (uint32_t i = 0; i < keys.count; i++) {
+        struct vec *back[3] = {NULL};
+        for (int c = 0; c < 3; c++)
+            CHECK_OK(vec_new(&back[c], batch->columns[c]->type, 1, NULL, &err));
+        CHECK_OK(key_decode(keys.bytes.data + keys.offsets[i],
+                            keys.offsets[i + 1] - keys.offsets[i], back, 3, &err));
+        for (int c = 0; c < 3; c++) {
+            struct datum a, b;
+            datum_get(&a, batch->columns[c], batch_row(batch, i));
+            datum_get(&b, back[c], 0);
+            CHECK(datum_equals(&a, &b));
+            vec_unref(back[c]);
+        }
+    }
+}
+
+TEST(random_batches_decode_to_their_rows)
+{
+    arena_init(&arena, NULL, 16 << 20);
+    key_batch_init(&keys, 1 << 20);
+    for (int round = 0; round < 200; round++) {
+        struct batch *batch = NULL;
+        struct vec *columns[3];
+        uint16_t selection[100];
+        uint32_t rows = 1 + draw(99), selected = 0;
+        for (int c = 0; c < 3; c++)
+            columns[c] = random_column(draw(KINDS), rows);
+        CHECK_OK(batch_new(&batch, columns, 3, rows, &err));
+        for (uint32_t i = 0; i < rows; i++)
+            if (draw(2))
+                selection[selected++] = (uint16_t)i;
+        if (draw(2))
+            CHECK_OK(batch_set_selection(batch, selection, selected, &err));
+        check_batch(batch);
+        batch_unref(batch);
+        if (check_failed)
+            break;
+    }
+    key_batch_fini(&keys);
+    arena_fini(&arena);
+}
