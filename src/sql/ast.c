@@ -1,4 +1,6 @@
 /* ast.c - constructors of the AST nodes (parser.h). */
+#include "sql/ast.h"
+
 #include "sql/parser.h"
 
 #include "sql/sql.h"

@@ -94,6 +94,8 @@ static enum status bind_call_args(struct binder *binder, const struct scope *sco
     args->exprs = ARENA_ARRAY(binder->arena, ast->args.count + 2, const struct expr *);
     args->count = 0;
     TRY(bind_memory(binder));
+    if (trim && form == AST_FORM_FROM && ast->args.count == 3)
+        return wrong_form(binder, ast, "FOR");
     if (trim && (form == AST_FORM_TRIM || form == AST_FORM_FROM || ast->args.count == 1))
         return bind_trim(binder, scope, ast, args);
     switch (form) {
@@ -279,8 +281,8 @@ static enum status bind_def(struct binder *binder, struct source_pos pos,
         .arg_count = count,
     };
     if (count < def->min_args || count > def->max_args || count > FUNCTION_ARGS_MAX)
-        return bind_fail(binder, ERR_TYPE, pos, "%s takes %d to %d arguments, not %u: %s",
-                         def->name, def->min_args, def->max_args, count, def->signature);
+        return bind_fail(binder, ERR_TYPE, pos, "%s does not take %u argument%s; it is written %s",
+                         def->name, count, count == 1 ? "" : "s", def->signature);
     for (uint32_t i = 0; i < count; i++)
         bind.arg_types[i] = bind_plain_type(binder, args[i]->type);
     TRY(bind_memory(binder));

@@ -50,6 +50,14 @@ struct binder {
     uint32_t depth;         /* of queries, views included */
 };
 
+/* What bind_enter_text put aside. */
+struct bind_saved {
+    struct str text;
+    struct source_pos base;
+    const char *path;
+    struct cte *ctes;
+};
+
 /* ---- names that an expression may use */
 
 struct scope_relation {
@@ -57,7 +65,13 @@ struct scope_relation {
     uint32_t first, count;
 };
 
-struct aggregates;
+#define AGGREGATE_COLUMN (1u << 24) /* column number of the first collected call */
+
+struct aggregates {
+    struct rel_aggregate_call *calls;
+    uint32_t count, capacity;
+};
+
 struct scope {
     uint32_t column_count;
     const char *const *names;
@@ -144,12 +158,6 @@ const struct type *bind_with_nullable(struct binder *binder, const struct type *
 
 /* ---- aggregates */
 
-#define AGGREGATE_COLUMN (1u << 24) /* column number of the first collected call */
-
-struct aggregates {
-    struct rel_aggregate_call *calls;
-    uint32_t count, capacity;
-};
 /* ast is a call of def; the result is column AGGREGATE_COLUMN + i. */
 enum status bind_aggregate_call(struct binder *binder, const struct scope *scope,
                                 const struct ast_expr *ast, const struct aggregate_def *def,
@@ -193,12 +201,6 @@ enum status bind_object(struct binder *binder, const struct ast_name *name,
                         struct sql_reference **out) STATUS_CHECKED;
 /* Parse the text of a catalog object; its AST lives in the binder's arena. What the binder had is
  * put into *saved; bind_leave_text puts it back. */
-struct bind_saved {
-    struct str text;
-    struct source_pos base;
-    const char *path;
-    struct cte *ctes;
-};
 enum status bind_enter_text(struct binder *binder, const struct catalog_text *text,
                             enum parse_goal goal, struct parse *parse,
                             struct bind_saved *saved) STATUS_CHECKED;

@@ -88,8 +88,9 @@ enum status sql_next(struct sql_script *script, const struct sql_session *sessio
                      struct arena *arena, struct statement *out, struct error *err) STATUS_CHECKED;
 void sql_statement_fini(struct statement *statement);
 
-/* One scalar expression without columns (function triples, defaults), bound. What has to be released
- * goes to holder (zeroed before), which is given to sql_statement_fini; also after an error. */
+/* One scalar expression without columns (function triples, defaults), bound. What has to be
+ * released goes to holder (zeroed before), which is given to sql_statement_fini; also after an
+ * error. */
 enum status sql_expression(struct str text, const struct sql_session *session, struct arena *arena,
                            struct statement *holder, const struct expr **out,
                            struct error *err) STATUS_CHECKED;

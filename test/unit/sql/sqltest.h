@@ -39,8 +39,6 @@ static void sqltest_show_rel(struct buf *out, const struct rel *rel, bool types)
         for (uint32_t i = 0; i < rel->column_count; i++) {
             buf_printf(out, "%s%s ", i ? ", " : "", rel->names[i]);
             type_format(out, rel->types[i]);
-            if (rel->types[i]->time_attribute == TIME_ATTRIBUTE_ROWTIME)
-                buf_append_text(out, " *ROWTIME*");
         }
         buf_append_byte(out, '\n');
     }
