@@ -20,6 +20,7 @@ struct plugin_context {
      * thread. */
     enum status (*embedded_log)(const struct plugin_context *context, struct log **out,
                                 struct error *err);
+    void *process; /* for embedded_log only: who made this (the context is copied per job) */
     const char *embedded_address; /* "127.0.0.1:9092": its listener; NULL: it does not listen */
 
     const char *data_directory;        /* --data */
