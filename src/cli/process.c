@@ -24,8 +24,7 @@ struct embedded {
 static enum status embedded_log(const struct plugin_context *context, struct log **out,
                                 struct error *err)
 {
-    struct process *process =
-        (struct process *)((char *)context - offsetof(struct process, context));
+    struct process *process = context->process;
     TRY(process_open_broker(process, err));
     *out = broker_log(process->embedded->broker);
     return OK;
@@ -49,6 +48,7 @@ enum status process_init(struct process *process, struct error *err)
         .owner = &process->memory,
         .zone = zone,
         .embedded_log = embedded_log,
+        .process = process,
         .data_directory = process->data_directory,
         .output_fd = 1,
     };
