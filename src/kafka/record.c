@@ -141,6 +141,8 @@ enum status record_cursor_read(struct record_cursor *cursor, struct record *out,
         if (!body || length < RECORD_MIN_BYTES - 1 || length > cursor->end - body)
             goto bad;
         const uint8_t *end = body + length;
+        /* a record's place is known only from the one before: fetch where a later one will be */
+        __builtin_prefetch(end + 8 * length);
         body = varint_get(body + 1, end, &record->timestamp_delta); /* +1: attributes, unused */
         if (!body || !(body = varint_get(body, end, &offset_delta)))
             goto bad;

@@ -4,11 +4,12 @@
  * and remove the mark; unclean: publish the raised epoch; recover each partition. At the close the
  * mark is the last thing written.
  */
-#include "log/log_int.h"
+#include "log/log.h"
 
 #include <stdio.h>
 
 #include "base/must.h"
+#include "log/log_int.h"
 
 #define CLEAN_MARK    ".kafka_cleanshutdown"
 #define DIRECTORY_MAX (LOG_PATH_MAX - 2 * LOG_TOPIC_NAME_MAX)

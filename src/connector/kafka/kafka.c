@@ -10,4 +10,5 @@ const struct connector_class CONNECTOR_KAFKA = {
     .options = KAFKA_OPTIONS,
     .option_count = KAFKA_OPTION_COUNT,
     .source = &KAFKA_SOURCE,
+    .sink = &KAFKA_SINK,
 };

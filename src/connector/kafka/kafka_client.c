@@ -131,8 +131,9 @@ enum status kafka_client_conf(const struct kafka_options *options, bool producer
     };
     static const char *const sender[][2] = {
         {"acks", "all"},
-        {"queue.buffering.max.kbytes", "32768"},
-        {"linger.ms", "5"},
+        {"queue.buffering.max.kbytes", "1048576"}, /* the writer has its own, lower limit */
+        {"queue.buffering.max.messages", "10000000"},
+        {"max.in.flight.requests.per.connection", "1"},
     };
     const char *bad_key;
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -142,6 +143,9 @@ enum status kafka_client_conf(const struct kafka_options *options, bool producer
         status = set(conf, consumer[i][0], consumer[i][1], err);
     for (size_t i = 0; producer && i < COUNT_OF(sender) && status == OK; i++)
         status = set(conf, sender[i][0], sender[i][1], err);
+    /* else librdkafka keeps rows without a key together and asks no partitioner */
+    if (status == OK && producer && options->partitioner != PARTITIONER_DEFAULT)
+        status = set(conf, "sticky.partitioning.linger.ms", "0", err);
     if (status == OK)
         status = set_properties(conf, options, &bad_key, err);
     if (status == OK)

@@ -142,6 +142,52 @@ struct kafka_source_way {
 extern const struct kafka_source_way KAFKA_LOG_SOURCE, KAFKA_REMOTE_SOURCE;
 extern const struct source_class KAFKA_SOURCE;
 
+/* ---- the two ways of a sink ---- */
+
+struct kafka_sink {
+    const struct kafka_sink_way *way;
+    struct kafka_options options;
+    struct arena arena;
+    const struct table_description *table;
+    const struct format_class *format;
+    struct option_given *format_options;
+    size_t format_option_count;
+    const struct plugin_context *context;
+    struct mem_owner *owner;
+};
+
+struct kafka_writer { /* the first member of both writers */
+    struct kafka_sink *sink;
+    struct wake *wake;
+    uint32_t subtask;
+    struct encoder *encoder;
+    struct buf encoded; /* of one batch */
+    uint32_t offsets[BATCH_ROWS_MAX + 1];
+};
+
+struct kafka_sink_way {
+    enum status (*writer_new)(struct kafka_writer **out, struct error *err); /* zeroed */
+    enum status (*start)(struct kafka_writer *writer, struct error *err);
+    bool (*is_full)(struct kafka_writer *writer); /* arranges for the wake */
+    /* All of writer->encoded. */
+    enum status (*append)(struct kafka_writer *writer, uint32_t row_count,
+                          struct error *err) STATUS_CHECKED;
+    enum push_result (*flush)(struct kafka_writer *writer, struct error *err);
+    bool (*why)(struct kafka_writer *writer, struct buf *out);
+    void (*writer_free)(struct kafka_writer *writer);
+};
+extern const struct kafka_sink_way KAFKA_LOG_SINK, KAFKA_REMOTE_SINK;
+extern const struct sink_class KAFKA_SINK;
+
+/* In the process: the topic, made with one partition when it is missing, with a notice. */
+struct log;
+struct log_topic;
+enum status kafka_find_topic(struct log *log, struct str name, const char *table_name,
+                             struct log_topic **out, struct error *err) STATUS_CHECKED;
+/* The log of this process, or an error that says there is none. */
+enum status kafka_find_log(const struct plugin_context *context, const char *table_name,
+                           struct log **out, struct error *err) STATUS_CHECKED;
+
 struct kafka_reader { /* the first member of both readers */
     struct kafka_source *source;
 };

@@ -23,7 +23,7 @@
 #define SHARED_BYTES     (256u << 10) /* a plain block for small batches */
 #define SMALL_BYTES      (64u << 10)  /* batches up to this share one */
 #define DECOMPRESSED_MAX (100u << 20)
-#define CURSOR_RECORDS   128
+#define CURSOR_RECORDS   64
 
 struct log_source {
     struct kafka_source base;
@@ -70,48 +70,49 @@ static enum status log_source_open(struct kafka_source **out, struct error *err)
     return OK;
 }
 
-/* The topic, made when missing (design.md section 2). */
-static enum status find_topic(struct log_source *source, struct str name, struct log_topic **out,
-                              struct error *err)
+enum status kafka_find_log(const struct plugin_context *context, const char *table_name,
+                           struct log **out, struct error *err)
+{
+    if (!context->embedded_log)
+        return error_set(err, ERR_UNSUPPORTED,
+                         "table %s: 'properties.bootstrap.servers' is 'embedded', but this process "
+                         "has no broker",
+                         table_name);
+    return context->embedded_log(context, out, err);
+}
+
+enum status kafka_find_topic(struct log *log, struct str name, const char *table_name,
+                             struct log_topic **out, struct error *err)
 {
     struct error local = {0};
 
-    *out = log_topic_find(source->log, name);
+    *out = log_topic_find(log, name);
     if (*out)
         return OK;
-    enum status status = log_topic_create(source->log, name, 1, NULL, 0, out, &local);
+    enum status status = log_topic_create(log, name, 1, NULL, 0, out, &local);
     if (status == ERR_EXISTS) { /* another job was faster */
-        *out = log_topic_find(source->log, name);
+        *out = log_topic_find(log, name);
         if (*out)
             return OK;
     }
-    if (status != OK) {
-        error_set(err, status, "%s", local.text);
-        error_prefix(err, "table %s", source->base.table_name);
-        return status;
-    }
+    if (status != OK)
+        return error_set(err, status, "table %s: %s", table_name, local.text);
     logger_write(LOG_INFO, "kafka", "table %s: topic '%.*s' did not exist: made with 1 partition",
-                 source->base.table_name, (int)name.length, name.data);
+                 table_name, (int)name.length, name.data);
     return OK;
 }
 
 static enum status log_source_start(struct kafka_source *base, struct error *err)
 {
     struct log_source *source = (struct log_source *)base;
-    const struct plugin_context *context = base->context;
 
-    if (!context->embedded_log)
-        return error_set(err, ERR_UNSUPPORTED,
-                         "table %s: 'properties.bootstrap.servers' is 'embedded', but this process "
-                         "has no broker",
-                         base->table_name);
-    TRY(context->embedded_log(context, &source->log, err));
+    TRY(kafka_find_log(base->context, base->table_name, &source->log, err));
     source->topics = mem_calloc(base->options.topic_count, sizeof(*source->topics));
     if (!source->topics)
         return error_memory(err, "a kafka source", sizeof(*source->topics));
     for (; source->topic_count < base->options.topic_count; source->topic_count++)
-        TRY(find_topic(source, base->options.topics[source->topic_count],
-                       &source->topics[source->topic_count].topic, err));
+        TRY(kafka_find_topic(source->log, base->options.topics[source->topic_count],
+                             base->table_name, &source->topics[source->topic_count].topic, err));
     return OK;
 }
 
