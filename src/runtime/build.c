@@ -165,14 +165,14 @@ static enum status make_tasks(struct builder *builder, struct error *err)
 {
     struct job *job = builder->job;
     TRY(alloc_array(&job->tasks, job->task_count, sizeof(struct task), err));
-    TRY(alloc_array(&job->exchanges, job->exchange_count, sizeof(struct exchange), err));
-    TRY(alloc_array(&job->shared, builder->plan->node_count, sizeof(void *), err));
     for (uint32_t t = 0; t < job->task_count; t++) {
         mutex_init(&job->tasks[t].step_lock);
         job->tasks[t].job = job;
         job->tasks[t].timer_us = INT64_MAX;
         atomic_init(&job->tasks[t].run, TASK_WOKEN);
     }
+    TRY(alloc_array(&job->exchanges, job->exchange_count, sizeof(struct exchange), err));
+    TRY(alloc_array(&job->shared, builder->plan->node_count, sizeof(void *), err));
     for (uint32_t n = 0; n < builder->plan->node_count; n++) {
         const struct plan_node *node = builder->plan->nodes[n];
         if (node->op == PLAN_EXCHANGE)

@@ -1,11 +1,11 @@
-/* group_test.c - GROUP BY: scripted changelogs with and without coalescing; FILTER, DISTINCT, groups
- * that vanish; two phases; random changelogs against naive recomputation. */
+/* group_test.c - GROUP BY: scripted changelogs with and without coalescing; FILTER, DISTINCT,
+ * groups that vanish; two phases; random changelogs against naive recomputation. */
 #include "harness.h"
 
 static struct arena arena;
 static const struct type *input_types[] = {&TYPE_OF_STRING, &TYPE_OF_INT, &TYPE_OF_BOOLEAN};
-static struct plan_node input = {.column_count = 3, .types = input_types,
-                                 .changelog = CHANGELOG_APPEND};
+static struct plan_node input = {
+    .column_count = 3, .types = input_types, .changelog = CHANGELOG_APPEND};
 static const struct plan_node *inputs[] = {&input};
 static const uint32_t first_key[] = {0};
 
@@ -175,7 +175,8 @@ static bool apply(const char *text)
         if (strcmp(kind, "+I") == 0)
             good = !table[key].present;
         else
-            good = table[key].present && (strcmp(kind, "+U") == 0 || strcmp(table[key].row, row) == 0);
+            good =
+                table[key].present && (strcmp(kind, "+U") == 0 || strcmp(table[key].row, row) == 0);
         if (kind[0] == '+')
             snprintf(table[key].row, sizeof(table[key].row), "%s", row);
         if (strcmp(kind, "-U") == 0)
@@ -212,8 +213,8 @@ static bool matches(const struct live_row *rows, int count)
         }
         char want[120];
         if (values)
-            snprintf(want, sizeof(want), "k%d %d %d %d %d %d %d", key, n, sum, sum / values, min, max,
-                     distinct);
+            snprintf(want, sizeof(want), "k%d %d %d %d %d %d %d", key, n, sum, sum / values, min,
+                     max, distinct);
         else
             snprintf(want, sizeof(want), "k%d %d NULL NULL NULL NULL 0", key, n);
         if (table[key].present != (n > 0))
@@ -231,8 +232,10 @@ static bool random_run(uint64_t seed, bool updates, bool coalesce, bool before)
     struct harness h;
     struct plan_node node;
     struct plan_aggregate calls[] = {
-        {.arg_column = -1, .filter_column = -1}, {.arg_column = 1, .filter_column = -1},
-        {.arg_column = 1, .filter_column = -1},  {.arg_column = 1, .filter_column = -1},
+        {.arg_column = -1, .filter_column = -1},
+        {.arg_column = 1, .filter_column = -1},
+        {.arg_column = 1, .filter_column = -1},
+        {.arg_column = 1, .filter_column = -1},
         {.arg_column = 1, .filter_column = -1},
         {.arg_column = 1, .filter_column = -1, .bound.distinct = true}};
     const char *names[] = {"COUNT", "SUM", "AVG", "MIN", "MAX", "COUNT"};
@@ -327,8 +330,9 @@ TEST(two_phases)
 TEST(memory_runs_out_with_a_status)
 {
     struct plan_node node;
-    struct plan_aggregate calls[] = {{.arg_column = 0, .filter_column = -1},
-                                     {.arg_column = 1, .filter_column = -1, .bound.distinct = true}};
+    struct plan_aggregate calls[] = {
+        {.arg_column = 0, .filter_column = -1},
+        {.arg_column = 1, .filter_column = -1, .bound.distinct = true}};
     const char *names[] = {"MAX", "COUNT"};
     arena_init(&arena, NULL, 1 << 20);
     make_node(&node, calls, 2, names, true);

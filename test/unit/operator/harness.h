@@ -7,7 +7,8 @@
  *   CHECK_STR(harness_take(&h), "+I a 1\n");     what came out since the last take
  *   harness_close(&h);
  *
- * Values are read by the column's type: integers, decimals, words; timestamps as seconds since 1970.
+ * Values are read by the column's type: integers, decimals, words; timestamps as seconds since
+ * 1970.
  * `@5` as a row makes a mark: the watermark is 5 s from here on. Output rows are printed by
  * datum_format, watermarks as "w SECONDS". The node's inputs[0] gives the input types.
  * h.blocked makes operator_blocked() true; a call that answers PUSH_FULL is noted in h.full and
@@ -63,7 +64,7 @@ static void harness_print(struct harness *h, const struct batch *batch)
     }
 }
 
-enum push_result operator_emit(struct operator *op, uint32_t output, struct batch *batch,
+enum push_result operator_emit(struct operator* op, uint32_t output, struct batch *batch,
                                struct error *err)
 {
     struct harness *h = op->host->harness;
@@ -78,7 +79,7 @@ enum push_result operator_emit(struct operator *op, uint32_t output, struct batc
     return PUSH_DONE;
 }
 
-enum push_result operator_emit_watermark(struct operator *op, int64_t watermark_us,
+enum push_result operator_emit_watermark(struct operator* op, int64_t watermark_us,
                                          struct error *err)
 {
     struct harness *h = op->host->harness;
@@ -87,7 +88,7 @@ enum push_result operator_emit_watermark(struct operator *op, int64_t watermark_
     return PUSH_DONE;
 }
 
-enum push_result operator_emit_status(struct operator *op, bool idle, struct error *err)
+enum push_result operator_emit_status(struct operator* op, bool idle, struct error *err)
 {
     struct harness *h = op->host->harness;
     if (h->print_watermarks)
@@ -95,23 +96,23 @@ enum push_result operator_emit_status(struct operator *op, bool idle, struct err
     return PUSH_DONE;
 }
 
-bool operator_blocked(const struct operator *op)
+bool operator_blocked(const struct operator* op)
 {
     return op->host->harness->blocked;
 }
 
-enum status operator_set_timer(struct operator *op, int64_t due_us, struct error *err)
+enum status operator_set_timer(struct operator* op, int64_t due_us, struct error *err)
 {
     op->host->harness->timer_us = due_us;
     return OK;
 }
 
-struct wake *operator_wake(struct operator *op)
+struct wake *operator_wake(struct operator* op)
 {
     return &op->host->harness->wake;
 }
 
-void *operator_shared(struct operator *op, size_t size_bytes, struct error *err)
+void *operator_shared(struct operator* op, size_t size_bytes, struct error *err)
 {
     struct harness *h = op->host->harness;
     if (!h->shared)
@@ -121,28 +122,28 @@ void *operator_shared(struct operator *op, size_t size_bytes, struct error *err)
     return h->shared;
 }
 
-uint32_t operator_batch_rows(const struct operator *op)
+uint32_t operator_batch_rows(const struct operator* op)
 {
     return op->host->harness->batch_rows;
 }
 
-const char *operator_job_name(const struct operator *op)
+const char *operator_job_name(const struct operator* op)
 {
     return "test";
 }
 
-void operator_satisfied(struct operator *op)
+void operator_satisfied(struct operator* op)
 {
     buf_append_text(&op->host->harness->out, "satisfied\n");
 }
 
-enum push_result operator_collect(struct operator *op, struct batch *batch, struct error *err)
+enum push_result operator_collect(struct operator* op, struct batch *batch, struct error *err)
 {
     harness_print(op->host->harness, batch);
     return op->host->harness->blocked ? PUSH_FULL : PUSH_DONE;
 }
 
-uint64_t operator_collect_resumes(const struct operator *op)
+uint64_t operator_collect_resumes(const struct operator* op)
 {
     return !op->host->harness->blocked;
 }

@@ -1,5 +1,6 @@
 /* runtime_test.c - jobs over the toy connector (toy.h): the same totals at every parallelism, batch
- * size and interleaving; barriers, back-pressure, failure, stop and cancel; simulated and threaded. */
+ * size and interleaving; barriers, back-pressure, failure, stop and cancel; simulated and threaded.
+ */
 #include "toy.h"
 
 #include <time.h>
@@ -73,7 +74,8 @@ TEST(same_totals_at_every_interleaving)
         CHECK(start(&run, &plan, 0, seed, seed % 2 ? 3 : 100, seed % 6 ? 2000 : 0));
         runtime_simulate(run.runtime, UINT64_MAX);
         if (finish(&run, &status) != JOB_FINISHED)
-            CHECK_FAIL("seed %d: %s %s", (int)seed, job_state_name(status.state), status.error.text);
+            CHECK_FAIL("seed %d: %s %s", (int)seed, job_state_name(status.state),
+                       status.error.text);
         if (!toy_totals_are(1))
             CHECK_FAIL("seed %d", (int)seed);
         CHECK_INT(toy.finishes, parallelism);
@@ -100,7 +102,8 @@ TEST(graphs_with_barriers)
         struct plan_node *left = toy_node(&plan, PLAN_CALC, parallelism, source, NULL);
         struct plan_node *shuffled = toy_node(&plan, PLAN_EXCHANGE, parallelism, source, NULL);
         struct plan_node *both = toy_node(&plan, PLAN_UNION, parallelism, left, shuffled);
-        struct plan_node *again = toy_node(&plan, PLAN_EXCHANGE, seed % 2 ? 1 : parallelism, both, NULL);
+        struct plan_node *again =
+            toy_node(&plan, PLAN_EXCHANGE, seed % 2 ? 1 : parallelism, both, NULL);
         struct plan_node *group = toy_group(&plan, seed % 2 ? 1 : parallelism, again, true);
         toy_node(&plan, PLAN_SINK, group->parallelism, group, NULL);
         toy_node(&plan, PLAN_SINK, parallelism, shuffled, NULL);
@@ -269,7 +272,8 @@ TEST(rows_to_the_caller_and_limit)
         plan.roots[plan.plan.root_count++] = toy_node(&plan, PLAN_COLLECT, 1, node, NULL);
         struct runtime *runtime;
         struct runtime_settings settings = {.io = io_real(), .batch_rows = 30};
-        struct job_request request = {.plan = &plan.plan, .context = &context,
+        struct job_request request = {.plan = &plan.plan,
+                                      .context = &context,
                                       .callbacks = {.rows = take_rows, .ended = take_end}};
         struct job *job;
         CHECK_OK(runtime_new(&runtime, &settings, &err));
@@ -328,7 +332,9 @@ TEST(workers_stop_cancel_and_fail)
         if (round % 3 == 2)
             job_cancel(run.job);
         enum job_state state = finish(&run, &status);
-        CHECK_INT(state, round % 3 == 0 ? JOB_STOPPED : round % 3 == 1 ? JOB_FAILED : JOB_CANCELLED);
+        CHECK_INT(state, round % 3 == 0   ? JOB_STOPPED
+                         : round % 3 == 1 ? JOB_FAILED
+                                          : JOB_CANCELLED);
         CHECK_INT(toy.open_readers + toy.open_writers, 0);
         toy_plan_fini(&plan);
     }

@@ -1,9 +1,9 @@
 /* toy.h - a source and a sink whose every answer the test decides, and plans over them.
  *
- * Source: `splits` splits of `rows` rows (key BIGINT, value BIGINT, ts TIMESTAMP(3)); row i of split s
- * has key (i * 7 + s) % keys, value i + s * 1000, ts i seconds. Polls give at most max_rows, answer
- * "wait" (and wake at once, or from a thread of the test) now and then, fail at a row, or never end.
- * Sink: adds +I/+U, takes -U/-D away per key; may be full for a while.
+ * Source: `splits` splits of `rows` rows (key BIGINT, value BIGINT, ts TIMESTAMP(3)); row i of
+ * split s has key (i * 7 + s) % keys, value i + s * 1000, ts i seconds. Polls give at most
+ * max_rows, answer "wait" (and wake at once, or from a thread of the test) now and then, fail at a
+ * row, or never end. Sink: adds +I/+U, takes -U/-D away per key; may be full for a while.
  */
 #ifndef LEAT_TEST_TOY_H
 #define LEAT_TEST_TOY_H
@@ -18,13 +18,13 @@
 struct toy {
     /* what the source does */
     uint32_t splits, rows, keys;
-    uint32_t wait_every;  /* every n-th poll waits and wakes itself; 0: never */
-    int64_t fail_at;      /* row of split 0; -1: never */
-    bool unbounded;       /* after `rows` it waits for ever */
-    bool out_of_order;    /* ts swapped in pairs of rows */
+    uint32_t wait_every; /* every n-th poll waits and wakes itself; 0: never */
+    int64_t fail_at;     /* row of split 0; -1: never */
+    bool unbounded;      /* after `rows` it waits for ever */
+    bool out_of_order;   /* ts swapped in pairs of rows */
     /* what the sink does */
-    uint32_t full_every;  /* every n-th write is refused once; 0: never */
-    _Atomic bool stuck;   /* refuses everything */
+    uint32_t full_every; /* every n-th write is refused once; 0: never */
+    _Atomic bool stuck;  /* refuses everything */
     /* what was seen */
     struct mutex mutex;
     _Atomic uint64_t rows_read, rows_written, flushes, finishes, open_readers, open_writers;
@@ -118,8 +118,11 @@ static enum poll_result toy_poll(struct source_reader *reader, uint32_t max_rows
         return toy.unbounded ? POLL_WAIT : POLL_END;
     uint32_t count = toy.rows - reader->next < max_rows ? toy.rows - reader->next : max_rows;
     for (int c = 0; c < 3; c++)
-        if (vec_new(&columns[c], TYPES[c], count, NULL, err) != OK)
+        if (vec_new(&columns[c], TYPES[c], count, NULL, err) != OK) {
+            while (c-- > 0)
+                vec_unref(columns[c]);
             return POLL_ERROR;
+        }
     for (uint32_t i = 0; i < count; i++) {
         toy_row(reader->split, reader->next + i, (int64_t *)columns[0]->values + i,
                 (int64_t *)columns[1]->values + i, (int64_t *)columns[2]->values + i);
@@ -260,8 +263,10 @@ static const struct sink_class TOY_SINK = {
     .writer_close = toy_writer_close,
     .close = toy_sink_close,
 };
-static const struct connector_class TOY = {
-    .size = sizeof(struct connector_class), .name = "toy", .source = &TOY_SOURCE, .sink = &TOY_SINK};
+static const struct connector_class TOY = {.size = sizeof(struct connector_class),
+                                           .name = "toy",
+                                           .source = &TOY_SOURCE,
+                                           .sink = &TOY_SINK};
 
 /* ---- plans ---- */
 
@@ -273,12 +278,12 @@ static const struct expr TOY_COLUMNS[3] = {
     {.kind = EXPR_COLUMN, .type = &TYPE_OF_BIGINT, .column = 1},
     {.kind = EXPR_COLUMN, .type = &TYPE_OF_TIMESTAMP_3, .column = 2}};
 static const struct expr *const TOY_EXPRS[3] = {&TOY_COLUMNS[0], &TOY_COLUMNS[1], &TOY_COLUMNS[2]};
-static const struct type *const TOY_TYPES[] = {&TYPE_OF_BIGINT, &TYPE_OF_BIGINT,
+static const struct type *const TOY_TYPES[] = {&TYPE_OF_BIGINT,      &TYPE_OF_BIGINT,
                                                &TYPE_OF_TIMESTAMP_3, &TYPE_OF_TIMESTAMP_3,
                                                &TYPE_OF_TIMESTAMP_3, &TYPE_OF_BIGINT};
-static const struct type *const TOY_WINDOW_TYPES[] = {
-    &TYPE_OF_BIGINT, &TYPE_OF_TIMESTAMP_3, &TYPE_OF_TIMESTAMP_3, &TYPE_OF_TIMESTAMP_3,
-    &TYPE_OF_BIGINT};
+static const struct type *const TOY_WINDOW_TYPES[] = {&TYPE_OF_BIGINT, &TYPE_OF_TIMESTAMP_3,
+                                                      &TYPE_OF_TIMESTAMP_3, &TYPE_OF_TIMESTAMP_3,
+                                                      &TYPE_OF_BIGINT};
 static const uint32_t TOY_KEY[] = {0}, TOY_THREE[] = {0, 1, 2};
 
 struct toy_plan {
