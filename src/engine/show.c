@@ -61,9 +61,15 @@ static bool like(struct str pattern, const char *name)
     return p == end;
 }
 
+/* Is the name wanted by SHOW ... [NOT] LIKE? */
+static bool is_wanted(const struct statement *statement, const char *name)
+{
+    return !statement->like.data || like(statement->like, name) != statement->like_negated;
+}
+
 struct list_context {
     struct table_builder *table;
-    struct str like;
+    const struct statement *statement;
     bool views_only;
 };
 
@@ -72,7 +78,7 @@ static void list_object(void *context, const struct catalog_object *object)
     struct list_context *list = context;
     if (list->views_only && object->kind != CATALOG_VIEW)
         return;
-    if (!list->like.data || like(list->like, object->name))
+    if (is_wanted(list->statement, object->name))
         table_cell(list->table, object->name);
 }
 
@@ -81,7 +87,7 @@ static enum status show_objects(struct session *session, const struct statement 
 {
     static const char *const tables[] = {"table name"}, *const views[] = {"view name"};
     struct table_builder table;
-    struct list_context list = {&table, statement->like, statement->kind == STATEMENT_SHOW_VIEWS};
+    struct list_context list = {&table, statement, statement->kind == STATEMENT_SHOW_VIEWS};
     table_begin(&table, out, 1, list.views_only ? views : tables);
     catalog_list(session->engine->catalog, list_object, &list);
     return table_end(&table, err);
@@ -96,7 +102,7 @@ static enum status show_functions(const struct statement *statement, struct engi
     table_begin(&table, out, 3, columns);
     const struct aggregate_def *const *aggregates = aggregate_table(&count);
     for (size_t i = 0; i < count; i++) {
-        if (statement->like.data && !like(statement->like, aggregates[i]->name))
+        if (!is_wanted(statement, aggregates[i]->name))
             continue;
         table_cell(&table, aggregates[i]->name);
         table_cell(&table, aggregates[i]->signature);
@@ -104,7 +110,7 @@ static enum status show_functions(const struct statement *statement, struct engi
     }
     const struct function_def *const *functions = function_table(&count);
     for (size_t i = 0; i < count; i++) {
-        if (statement->like.data && !like(statement->like, functions[i]->name))
+        if (!is_wanted(statement, functions[i]->name))
             continue;
         table_cell(&table, functions[i]->name);
         table_cell(&table, functions[i]->signature);
@@ -139,7 +145,8 @@ static void describe_column(struct table_builder *table, const struct catalog_ob
     struct type nullable = *column->type;
     nullable.nullable = true;
     type_format(&text, &nullable);
-    if (column->type->time_attribute == TIME_ATTRIBUTE_ROWTIME)
+    bool marked = object->has_watermark && object->watermark_column == index;
+    if (marked || column->type->time_attribute == TIME_ATTRIBUTE_ROWTIME)
         buf_append_text(&text, " *ROWTIME*");
     table_cell(table, column->name);
     table_cell(table, buf_text(&text));
@@ -153,7 +160,6 @@ static void describe_column(struct table_builder *table, const struct catalog_ob
         extras = arena_printf(arena, "METADATA FROM '%s'%s", column->metadata_key,
                               column->is_virtual ? " VIRTUAL" : "");
     table_cell(table, extras);
-    bool marked = object->has_watermark && object->watermark_column == index;
     table_cell(table, marked ? arena_printf(arena, "%.*s", (int)object->watermark.text.length,
                                             object->watermark.text.data)
                              : NULL);
