@@ -131,7 +131,7 @@ static enum status apply_sets(struct run *run, struct error *err)
 }
 
 static enum status run_query(struct run *run, struct statement *statement, struct arena *arena,
-                             struct error *err)
+                             bool *is_job, struct error *err)
 {
     struct query_wait *wait;
     struct query_callbacks callbacks;
@@ -146,6 +146,7 @@ static enum status run_query(struct run *run, struct statement *statement, struc
     query_wait_callbacks(wait, &callbacks);
     status = engine_execute(run->session, statement, arena, &callbacks, &result, err);
     if (status == OK) {
+        *is_job = true;
         status = query_wait_run(wait, result.job, err);
         engine_job_release(result.job);
         engine_result_fini(&result);
@@ -155,14 +156,14 @@ static enum status run_query(struct run *run, struct statement *statement, struc
 }
 
 static enum status run_statement(struct run *run, struct statement *statement, struct arena *arena,
-                                 struct error *err)
+                                 bool *is_job, struct error *err)
 {
     struct engine_result result;
     if (run->explain &&
         (statement->kind == STATEMENT_INSERT || statement->kind == STATEMENT_SELECT))
         statement->kind = STATEMENT_EXPLAIN;
     if (statement->kind == STATEMENT_SELECT)
-        return run_query(run, statement, arena, err);
+        return run_query(run, statement, arena, is_job, err);
     TRY(engine_execute(run->session, statement, arena, NULL, &result, err));
     enum status status = OK;
     if (result.kind == RESULT_TEXT || result.kind == RESULT_TABLE)
@@ -171,7 +172,7 @@ static enum status run_statement(struct run *run, struct statement *statement, s
     return status;
 }
 
-/* *syntax: the error is one of the text (exit 2), not of a job. */
+/* *is_job: the error is one of a job that ran (exit 1), not of the text. */
 static enum status run_text(struct run *run, const char *name, struct str text, bool *is_job,
                             struct error *err)
 {
@@ -187,9 +188,8 @@ static enum status run_text(struct run *run, const char *name, struct str text, 
             arena_fini(&arena);
             break;
         }
-        bool is_query = statement.kind == STATEMENT_SELECT && !run->explain;
-        status = run_statement(run, &statement, &arena, err);
-        *is_job = is_query && status != OK && err->pos.line == 0;
+        *is_job = false;
+        status = run_statement(run, &statement, &arena, is_job, err);
     }
     sql_script_close(script);
     return status == ERR_END ? OK : status;
