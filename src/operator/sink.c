@@ -59,6 +59,8 @@ static enum status sink_open(struct operator* op, struct error *err)
         struct sink_request request = {
             .table = &node->sink.table->description,
             .format = node->sink.format,
+            .format_options = node->sink.format_options,
+            .format_option_count = node->sink.format_option_count,
             .mode = node->sink.mode,
             .coalesce = node->sink.coalesce,
             .parallelism = op->parallelism,

@@ -114,6 +114,8 @@ enum sink_mode {               /* which changelogs it accepts */
 struct sink_request {
     const struct table_description *table;
     const struct format_class *format; /* NULL: none */
+    const struct option_given *format_options; /* without the prefix; borrowed for the sink's life */
+    size_t format_option_count;
     enum sink_mode mode;
     bool coalesce; /* only the last value per key matters (contracts.md rule 4) */
     uint32_t parallelism;
@@ -179,6 +181,12 @@ enum status plugin_table_format(const struct plugin_registry *registry,
                                 const struct format_class **format,
                                 const struct option_given **options, size_t *option_count,
                                 struct error *err) STATUS_CHECKED;
+/* Parse the options that are the connector's own into target (zeroed): those of the format and of
+ * every table are left out. what: "connector 'kafka'". */
+enum status plugin_connector_options(const struct option_def *defs, size_t def_count,
+                                     const struct table_description *table, const char *what,
+                                     void *target, struct arena *arena,
+                                     struct error *err) STATUS_CHECKED;
 /* Check every WITH option of a table against connector and format; errors carry positions. */
 enum status plugin_validate(const struct plugin_registry *registry,
                             const struct table_description *table,

@@ -54,6 +54,13 @@ struct bad_rows {
     uint64_t records[BATCH_ROWS_MAX / 64]; /* which records were bad; set whenever count > 0 */
 };
 
+/* Note a record as bad, with a text; the first 64 texts are kept. */
+void bad_rows_add(struct bad_rows *bad, uint32_t record, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static inline bool bad_rows_has(const struct bad_rows *bad, uint32_t record)
+{
+    return bad->count && (bad->records[record >> 6] >> (record & 63) & 1);
+}
+
 struct decoder;
 struct encoder;
 

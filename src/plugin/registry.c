@@ -157,6 +157,26 @@ static enum status check_options(const struct option_def *defs, size_t def_count
     return option_parse(defs, def_count, given, given_count, NULL, what, target, arena, err);
 }
 
+enum status plugin_connector_options(const struct option_def *defs, size_t def_count,
+                                     const struct table_description *table, const char *what,
+                                     void *target, struct arena *arena, struct error *err)
+{
+    struct str prefix;
+    (void)format_option(table, arena, &prefix);
+    struct option_given *own = ARENA_ARRAY(arena, table->option_count + 1, struct option_given);
+    size_t count = 0;
+    TRY(arena_check(arena, "the table's options", err));
+    for (size_t i = 0; i < table->option_count; i++) {
+        struct str key = table->options[i].key;
+        bool known = option_find(defs, def_count, key) != NULL;
+        bool of_format = (prefix.length && str_starts(key, prefix)) || str_eq(key, STR("format")) ||
+                         str_eq(key, STR("value.format"));
+        if (known || !(of_format || is_table_option(key)))
+            own[count++] = table->options[i];
+    }
+    return option_parse(defs, def_count, own, count, NULL, what, target, arena, err);
+}
+
 static enum status check_connector(const struct connector_class *connector,
                                    const struct table_description *table, struct str format_prefix,
                                    struct arena *arena, struct error *err)

@@ -77,8 +77,8 @@ static enum status parse(const struct table_description *table, struct datagen_o
                          struct error *err)
 {
     *options = (struct datagen_options){.number_of_rows = -1};
-    TRY(option_parse(OPTIONS, COUNT_OF(OPTIONS), table->options, table->option_count, PLUGIN_TABLE_OPTIONS,
-                     "connector 'datagen'", options, arena, err));
+    TRY(plugin_connector_options(OPTIONS, COUNT_OF(OPTIONS), table, "connector 'datagen'", options,
+                                 arena, err));
     TRY(datagen_fields_parse(table, options->fields, fields, err));
     *row_count = options->number_of_rows < 0 ? UINT64_MAX : (uint64_t)options->number_of_rows;
     for (uint32_t i = 0; i < table->field_count; i++) {

@@ -80,8 +80,8 @@ enum status jdbc_parse_options(const struct table_description *table, struct jdb
                 return ERR_UNSUPPORTED;
             }
     *options = (struct jdbc_options){0};
-    return option_parse(JDBC_OPTIONS, JDBC_OPTION_COUNT, table->options, table->option_count, NULL,
-                        "connector 'jdbc'", options, arena, err);
+    return plugin_connector_options(JDBC_OPTIONS, JDBC_OPTION_COUNT, table, "connector 'jdbc'",
+                                    options, arena, err);
 }
 
 enum status jdbc_sqlite_path(const struct jdbc_options *options,

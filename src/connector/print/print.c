@@ -76,9 +76,8 @@ static enum status print_open(const struct sink_request *request, struct sink **
     struct sink *sink = NULL;
     struct arena arena;
     arena_init(&arena, NULL, 1u << 20);
-    enum status status = option_parse(OPTIONS, COUNT_OF(OPTIONS), request->table->options,
-                                      request->table->option_count, NULL, "connector 'print'",
-                                      &options, &arena, err);
+    enum status status = plugin_connector_options(OPTIONS, COUNT_OF(OPTIONS), request->table,
+                                                  "connector 'print'", &options, &arena, err);
     for (uint32_t i = 0; status == OK && i < request->table->field_count; i++)
         status = print_check_column(&request->table->fields[i], request->table->name, err);
     if (status != OK)

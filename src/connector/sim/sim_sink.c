@@ -26,9 +26,8 @@ static enum status parse_options(const struct table_description *table, struct s
     struct arena arena;
     arena_init(&arena, NULL, SIM_TEXT_MAX * 2);
     *options = (struct sim_options){0};
-    enum status status =
-        option_parse(SIM_OPTIONS, SIM_OPTION_COUNT, table->options, table->option_count,
-                     PLUGIN_TABLE_OPTIONS, "connector 'sim'", options, &arena, err);
+    enum status status = plugin_connector_options(SIM_OPTIONS, SIM_OPTION_COUNT, table,
+                                                  "connector 'sim'", options, &arena, err);
     arena_fini(&arena);
     return status;
 }

@@ -54,8 +54,8 @@ static enum status parse_options(const struct table_description *table, struct s
                                  struct arena *arena, struct error *err)
 {
     *options = (struct sim_options){0};
-    return option_parse(SIM_OPTIONS, SIM_OPTION_COUNT, table->options, table->option_count,
-                        PLUGIN_TABLE_OPTIONS, "connector 'sim'", options, arena, err);
+    return plugin_connector_options(SIM_OPTIONS, SIM_OPTION_COUNT, table, "connector 'sim'",
+                                    options, arena, err);
 }
 
 /* The plan from sim_input(), else from the options. io NULL: files are not read. */

@@ -1,0 +1,78 @@
+/* filesystem.c - the filesystem connector's options and class. */
+#include "connector/filesystem/filesystem.h"
+
+#include <stddef.h>
+
+#include "base/must.h"
+#include "connector/filesystem/filesystem_int.h"
+#include "os/path.h"
+
+#define FILE_SCHEME "file://"
+
+const struct option_def FILESYSTEM_OPTIONS[] = {
+    {.key = "path",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct filesystem_options, path),
+     .required = true,
+     .help = "A file or directory of this machine; a sink writes into the directory."},
+};
+const size_t FILESYSTEM_OPTION_COUNT = COUNT_OF(FILESYSTEM_OPTIONS);
+
+/* Options of Flink that are not built. */
+static const char *const NOT_BUILT[] = {
+    "source.",         "sink.rolling-policy.", "sink.partition-commit.",
+    "auto-compaction", "compaction.",          "sink.shuffle-by-partition.",
+    "partition.",      "sink.parallelism",
+};
+
+static enum status check_options(const struct table_description *table, struct error *err)
+{
+    for (size_t i = 0; i < table->option_count; i++)
+        for (size_t j = 0; j < COUNT_OF(NOT_BUILT); j++)
+            if (str_starts(table->options[i].key, str_of(NOT_BUILT[j]))) {
+                error_set(err, ERR_UNSUPPORTED,
+                          "table %s: connector 'filesystem': option '%.*s' is not built",
+                          table->name, (int)table->options[i].key.length,
+                          table->options[i].key.data);
+                error_at(err, table->options[i].pos);
+                return ERR_UNSUPPORTED;
+            }
+    if (table->partition_key_count)
+        return error_set(err, ERR_UNSUPPORTED,
+                         "table %s: connector 'filesystem': PARTITIONED BY is not built",
+                         table->name);
+    return OK;
+}
+
+enum status filesystem_parse(const struct table_description *table,
+                             const struct plugin_context *context, const char **path,
+                             struct arena *arena, struct error *err)
+{
+    struct filesystem_options options = {0};
+    TRY(check_options(table, err));
+    TRY(plugin_connector_options(FILESYSTEM_OPTIONS, FILESYSTEM_OPTION_COUNT, table,
+                                 "connector 'filesystem'", &options, arena, err));
+    struct str text = str_of(options.path);
+    *path = options.path;
+    if (str_starts(text, STR(FILE_SCHEME)))
+        *path += strlen(FILE_SCHEME);
+    else if (strstr(options.path, "://"))
+        return error_set(err, ERR_UNSUPPORTED,
+                         "table %s: connector 'filesystem': '%s' is not a path of this machine, "
+                         "others are not built",
+                         table->name, options.path);
+    if (**path == '\0')
+        return error_set(err, ERR_OPTION,
+                         "table %s: connector 'filesystem': option 'path' is empty", table->name);
+    return context ? path_check_roots(*path, context->security_roots, err) : OK;
+}
+
+const struct connector_class CONNECTOR_FILESYSTEM = {
+    .size = sizeof(struct connector_class),
+    .name = "filesystem",
+    .help = "Files of this machine: bounded reads of a file or directory, appends to new files.",
+    .options = FILESYSTEM_OPTIONS,
+    .option_count = COUNT_OF(FILESYSTEM_OPTIONS),
+    .source = &FILESYSTEM_SOURCE,
+    .sink = &FILESYSTEM_SINK,
+};
