@@ -6,6 +6,7 @@
 #include "base/calendar.h"
 
 #include "base/calendar_int.h"
+#include "base/calendar_plain.h"
 
 #define DAYS_PER_400_YEARS 146097
 #define DAYS_TO_1970       719468 /* from 0000-03-01 */
@@ -117,75 +118,37 @@ int32_t calendar_iso_week(int32_t days, int32_t *iso_year)
 
 /* ---- texts to values ---- */
 
-/* Eight bytes minus a template of '0' for digits and separators for themselves: each byte must be
- * at most 9, or 0 where the template has a separator. Adding `limits` (0x76 for digits, 0x7f for
- * separators) sets the top bit of each byte that is too large. */
-static inline bool fits_template(uint64_t differences, uint64_t limits)
-{
-    return (((differences + limits) | differences) & UINT64_C(0x8080808080808080)) == 0;
-}
-
 /* Each byte times ten plus the byte after it. */
 static inline uint64_t join_pairs(uint64_t digits)
 {
     return digits * 10 + (digits >> 8);
 }
 
-/* The day of this thread's last timestamp: rows of a stream mostly share it, and then reading the
- * time of day is all that is left. The key is the bytes "YYYY-MM-" and "DD". */
-static __thread struct {
-    uint64_t year_month;
-    uint64_t us;
-    uint16_t day;
-} last_day;
-
-/* "YYYY-MM-DD" to microseconds, remembered. */
-static __attribute__((noinline)) bool parse_day(uint64_t year_month, uint16_t day_text)
+bool calendar_plain_day(uint64_t year_month, uint16_t day_text, struct calendar_day_memo *memo)
 {
     uint64_t date = year_month ^ UINT64_C(0x2d30302d30303030);
     uint64_t day_digits = day_text ^ UINT64_C(0x3030);
-    if (!fits_template(date, UINT64_C(0x7f76767f76767676)) ||
-        !fits_template(day_digits, UINT64_C(0x7676)))
+    if (!calendar_fits_template(date, UINT64_C(0x7f76767f76767676)) ||
+        !calendar_fits_template(day_digits, UINT64_C(0x7676)))
         return false;
     date = join_pairs(date);
-    uint32_t year = (uint32_t)(date & 0xff) * 100 + (uint32_t)(date >> 16 & 0xff);
-    uint32_t month = (uint32_t)(date >> 40 & 0xff);
-    uint32_t day = (uint32_t)(join_pairs(day_digits) & 0xff);
-    if (!valid_date((int32_t)year, (int32_t)month, (int32_t)day))
+    int32_t year = (int32_t)((date & 0xff) * 100 + (date >> 16 & 0xff));
+    int32_t month = (int32_t)(date >> 40 & 0xff);
+    int32_t day = (int32_t)(join_pairs(day_digits) & 0xff);
+    if (!valid_date(year, month, day))
         return false;
-    last_day.us =
-        (uint64_t)(calendar_days((int32_t)year, (int32_t)month, (int32_t)day) * US_PER_DAY);
-    last_day.year_month = year_month;
-    last_day.day = day_text;
+    memo->us = calendar_days(year, month, day) * US_PER_DAY;
+    memo->year_month = year_month;
+    memo->day = day_text;
     return true;
 }
 
-static inline bool parse_plain_19(const char *text, bool allow_t, int64_t *out_us)
-{
-    uint64_t year_month, time_text;
-    uint16_t day;
-    memcpy(&year_month, text, 8);
-    memcpy(&day, text + 8, 2);
-    memcpy(&time_text, text + 11, 8); /* "HH:MM:SS" */
-    if (text[10] != ' ' && !(allow_t && text[10] == 'T'))
-        return false;
-    uint64_t time = time_text ^ UINT64_C(0x30303a30303a3030);
-    if (!fits_template(time, UINT64_C(0x76767f76767f7676)))
-        return false;
-    time = join_pairs(time);
-    uint32_t hour = (uint32_t)(time & 0xff), minute = (uint32_t)(time >> 24 & 0xff);
-    uint32_t second = (uint32_t)(time >> 48 & 0xff);
-    if (hour > 23 || minute > 59 || second > 59)
-        return false;
-    if ((year_month != last_day.year_month || day != last_day.day) && !parse_day(year_month, day))
-        return false;
-    *out_us = (int64_t)last_day.us + (hour * 3600 + minute * 60 + second) * US_PER_SECOND;
-    return true;
-}
+/* The day of this thread's last timestamp. */
+static __thread struct calendar_day_memo last_day;
 
 bool calendar_parse_plain_19(const char *text, bool allow_t, int64_t *out_us)
 {
-    return parse_plain_19(text, allow_t, out_us);
+    return calendar_parse_plain(text, allow_t, &last_day, out_us);
 }
 
 /* A cursor over text that stays false once something did not fit. */
@@ -284,7 +247,8 @@ bool calendar_parse_time(struct str text, int32_t *out_ms)
 
 bool calendar_parse_timestamp(struct str text, int64_t *out_us)
 {
-    if (text.length == 19 && parse_plain_19(text.data, true, out_us))
+    if (text.length == CALENDAR_PLAIN_BYTES &&
+        calendar_parse_plain(text.data, true, &last_day, out_us))
         return true;
     struct cursor cursor = {text.data, text.data + text.length, true};
     struct civil civil = {0};

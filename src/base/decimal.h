@@ -2,8 +2,8 @@
  *
  * Values of precision <= 18 are int64_t in vectors, above __int128; here all are __int128 (kernels
  * for the small form live in function/). Rounding is HALF_UP everywhere, as java.math.BigDecimal in
- * Flink. Every operation says whether the result fits: false means NULL in SQL (flink-semantics 5e).
- * Products and quotients are exact before rounding (256-bit intermediate).
+ * Flink. Every operation says whether the result fits: false means NULL in SQL (flink-semantics
+ * 5e). Products and quotients are exact before rounding (256-bit intermediate).
  */
 #ifndef LEAT_BASE_DECIMAL_H
 #define LEAT_BASE_DECIMAL_H
@@ -30,7 +30,8 @@ bool decimal_fits(decimal128 value, unsigned precision);
 bool decimal_rescale(decimal128 *value, unsigned from_scale, unsigned to_scale);
 
 /* a op b with the given operand scales, rounded to out_scale, checked against out_precision.
- * decimal_div and decimal_mod: false for b = 0 as well (the caller raises division by zero first). */
+ * decimal_div and decimal_mod: false for b = 0 as well (the caller raises division by zero first).
+ */
 bool decimal_add(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b,
                  unsigned out_precision, unsigned out_scale, decimal128 *out);
 bool decimal_sub(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b,
@@ -41,7 +42,8 @@ bool decimal_div(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b,
                  unsigned out_precision, unsigned out_scale, decimal128 *out);
 bool decimal_mod(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b,
                  unsigned out_precision, unsigned out_scale, decimal128 *out);
-int decimal_compare(decimal128 a, unsigned scale_a, decimal128 b, unsigned scale_b); /* any scales */
+int decimal_compare(decimal128 a, unsigned scale_a, decimal128 b,
+                    unsigned scale_b); /* any scales */
 
 /* Text "[+-]digits[.digits][e[+-]digits]" to precision and scale, HALF_UP. False: no number
  * (*overflow false) or does not fit (*overflow true; overflow may be NULL). */

@@ -10,6 +10,7 @@
  */
 #include <math.h>
 
+#include "base/calendar_plain.h"
 #include "function/families.h"
 #include "function/temporal.h"
 
@@ -306,6 +307,27 @@ static bool read_timestamp(const struct calendar_pattern *pattern, struct str te
            calendar_parse_timestamp(text, us);
 }
 
+/* The loop of nearly every pipeline: the default pattern over a column. */
+static void run_to_timestamp_default(struct function_call *call)
+{
+    const struct calendar_pattern *pattern = call->state;
+    const struct vec *texts = call->args[0];
+    struct calendar_day_memo memo = {0};
+    int64_t *out = call->out->values;
+    CALL_ROWS(call, row)
+    {
+        const struct view *view = arg_view(texts, row);
+        int64_t us;
+        if (view->length == CALENDAR_PLAIN_BYTES &&
+            calendar_parse_plain(view->data, false, &memo, &out[row]))
+            continue;
+        if (read_timestamp(pattern, view_str(view), &us))
+            out[row] = floor_div(us, US_PER_MS) * US_PER_MS;
+        else
+            call_set_null(call, row);
+    }
+}
+
 static void run_to_timestamp(struct function_call *call)
 {
     struct pattern_use use = pattern_begin(call);
@@ -327,7 +349,10 @@ static enum status bind_to_timestamp(struct function_bind *bind, struct error *e
 {
     TRY(bind_args(bind, "TO_TIMESTAMP", "s", "a text and a pattern", err));
     TRY(bind_pattern(bind, 1, err));
-    return bind_result(bind, &TYPE_OF_TIMESTAMP_3, true, run_to_timestamp, err);
+    const struct calendar_pattern *pattern = bind->state;
+    bool is_default = pattern && pattern->is_default;
+    return bind_result(bind, &TYPE_OF_TIMESTAMP_3, true,
+                       is_default ? run_to_timestamp_default : run_to_timestamp, err);
 }
 
 /* ---- zones by name ---- */
