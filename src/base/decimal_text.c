@@ -46,15 +46,21 @@ static inline bool parse_short(const char *bytes, size_t length, uint32_t *digit
 {
     uint64_t word = load_short(bytes, length);
     uint64_t values = word ^ (UINT64_C(0x3030303030303030) << (8 * (8 - length)));
-    uint64_t point = word ^ UINT64_C(0x2e2e2e2e2e2e2e2e);
-    uint64_t found = (point - UINT64_C(0x0101010101010101)) & ~point & UINT64_C(0x8080808080808080);
     *fraction_digits = 0;
-    if (found) { /* what is before the first point moves up into its place */
-        uint64_t before = ((found & -found) >> 7) - 1;
-        *fraction_digits = (unsigned)__builtin_clzll(found & -found) / 8;
-        values = (values & before) << 8 | (values & ~(before << 8 | 0xff));
-        if (length == 1)
-            return false;
+    if ((word >> 40 & 0xff) == '.') { /* two digits behind the point: money */
+        values = (values & UINT64_C(0xffffffffff)) << 8 | (values & UINT64_C(0xffff) << 48);
+        *fraction_digits = 2;
+    } else {
+        uint64_t point = word ^ UINT64_C(0x2e2e2e2e2e2e2e2e);
+        uint64_t found =
+            (point - UINT64_C(0x0101010101010101)) & ~point & UINT64_C(0x8080808080808080);
+        if (found) { /* what is before the first point moves up into its place */
+            uint64_t before = ((found & -found) >> 7) - 1;
+            *fraction_digits = (unsigned)__builtin_clzll(found & -found) / 8;
+            values = (values & before) << 8 | (values & ~(before << 8 | 0xff));
+            if (length == 1)
+                return false;
+        }
     }
     if (((values + UINT64_C(0x7676767676767676)) | values) & UINT64_C(0x8080808080808080))
         return false;

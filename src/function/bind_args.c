@@ -94,3 +94,21 @@ void call_finish_text(struct function_call *call, uint32_t row, const char *data
 {
     ((struct view *)call->out->values)[row] = view_of(data, used);
 }
+
+#define SHORT_PART_MAX 32 /* up to it the worst case, a step per byte of both, is no matter */
+
+const char *text_find(struct str text, struct str part)
+{
+    if (part.length > SHORT_PART_MAX)
+        return memmem(text.data, text.length, part.data, part.length);
+    if (part.length > text.length)
+        return NULL;
+    const char *next = text.data, *last = text.data + text.length - part.length;
+    while ((next = memchr(next, part.data[0], (size_t)(last - next) + 1))) {
+        if (memcmp(next + 1, part.data + 1, part.length - 1) == 0)
+            return next;
+        if (next++ == last)
+            return NULL;
+    }
+    return NULL;
+}

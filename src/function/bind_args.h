@@ -44,6 +44,9 @@ static inline double arg_f64(const struct vec *arg, uint32_t row)
 char *call_text_room(struct function_call *call, size_t length);
 void call_finish_text(struct function_call *call, uint32_t row, const char *data, size_t used);
 
+/* Where part (not empty) begins in the text, or NULL: memmem for texts of a few dozen bytes. */
+const char *text_find(struct str text, struct str part);
+
 /* Texts longer than this are refused by the functions that multiply (REPEAT, LPAD, REPLACE). */
 #define FUNCTION_TEXT_MAX (64u * 1024 * 1024)
 

@@ -136,7 +136,7 @@ static bool like_match(const struct like_pattern *pattern, struct str text)
         return text.length >= literal.length &&
                bytes_equal(text.data + text.length - literal.length, literal);
     case LIKE_PART:
-        return memmem(text.data, text.length, literal.data, literal.length) != NULL;
+        return text_find(text, literal) != NULL;
     case LIKE_ANY:
         return true;
     default:

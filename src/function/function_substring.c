@@ -154,7 +154,7 @@ static int64_t find_from(struct str text, struct str part, int64_t from)
     if (part.length == 0)
         return from;
     size_t start = offset_of(text, from - 1);
-    const char *found = memmem(text.data + start, text.length - start, part.data, part.length);
+    const char *found = text_find((struct str){text.data + start, text.length - start}, part);
     if (!found)
         return 0;
     return (int64_t)utf8_count(text.data, (size_t)(found - text.data)) + 1;
@@ -281,7 +281,7 @@ static bool split_part(struct str text, struct str separator, int64_t index, str
         return false;
     const char *next = text.data, *end = text.data + text.length;
     for (;;) {
-        const char *found = memmem(next, (size_t)(end - next), separator.data, separator.length);
+        const char *found = text_find((struct str){next, (size_t)(end - next)}, separator);
         if (index-- == 0) {
             *out = (struct str){next, (size_t)((found ? found : end) - next)};
             return true;
@@ -366,7 +366,7 @@ static size_t count_occurrences(struct str text, struct str part)
 {
     size_t count = 0;
     const char *next = text.data, *end = text.data + text.length;
-    while ((next = memmem(next, (size_t)(end - next), part.data, part.length))) {
+    while ((next = text_find((struct str){next, (size_t)(end - next)}, part))) {
         count++;
         next += part.length;
     }
@@ -393,7 +393,7 @@ static size_t replace_all(char *dest, struct str text, struct str part, struct s
 {
     size_t used = 0;
     const char *next = text.data, *end = text.data + text.length, *found;
-    while ((found = memmem(next, (size_t)(end - next), part.data, part.length))) {
+    while ((found = text_find((struct str){next, (size_t)(end - next)}, part))) {
         memcpy(dest + used, next, (size_t)(found - next));
         used += (size_t)(found - next);
         if (put.length)
