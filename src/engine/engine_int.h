@@ -13,6 +13,7 @@ struct settings { /* parsed values of the table in settings.c */
     const char *zone_name;
     int runtime_mode;
     int mini_batch;
+    int agg_phases;
     int64_t idle_timeout_ms;
     int64_t state_ttl_ms;
     bool dml_sync;

@@ -14,6 +14,7 @@
 #define SETTINGS_ARENA_MAX (1u << 20)
 
 static const char *const RUNTIME_MODES[] = {"streaming", "batch", "automatic", NULL};
+static const char *const AGG_PHASES[] = {"AUTO", "TWO_PHASE", "ONE_PHASE", NULL};
 static const char *const MINI_BATCH[] = {"unset", "false", "true", NULL};
 
 #define AT(field) .offset = offsetof(struct settings, field)
@@ -55,6 +56,14 @@ static const struct option_def SETTINGS[] = {
      .default_value = "unset",
      .choices = MINI_BATCH,
      .help = "unset: several changes of a key become one where no sink can tell; false: never."},
+    {.key = "table.optimizer.agg-phase-strategy",
+     .kind = OPTION_ENUM,
+     AT(agg_phases),
+     .default_value = "AUTO",
+     .choices = AGG_PHASES,
+     .help =
+         "TWO_PHASE: rows of a key are joined before they are exchanged, where no sink can tell; "
+         "ONE_PHASE: never; AUTO: for aggregations without keys."},
     {.key = "table.exec.source.idle-timeout",
      .kind = OPTION_DURATION,
      AT(idle_timeout_ms),
@@ -209,6 +218,7 @@ void settings_plan(const struct session *session, const struct query_callbacks *
     *out = (struct plan_settings){
         .parallelism = (uint32_t)settings->parallelism,
         .mini_batch = settings->mini_batch - 1,
+        .phases = (enum plan_phases)settings->agg_phases,
         .idle_timeout_ms = settings->idle_timeout_ms,
         .state_ttl_ms = settings->state_ttl_ms,
         .job_name = settings->job_name,

@@ -99,7 +99,8 @@ static enum status build(struct planner *planner, const struct statement *statem
     }
     planner->plan->bounded = all_bounded(planner);
     TRY(check_sorts(planner));
-    return plan_changelogs(planner);
+    TRY(plan_changelogs(planner));
+    return plan_split_aggregates(planner);
 }
 
 static const char *job_name(const struct plan_settings *settings, const struct statement *statement)

@@ -164,7 +164,10 @@ struct plan {
     struct catalog_object **objects;
 };
 
+enum plan_phases { PHASES_AUTO, PHASES_TWO, PHASES_ONE }; /* in the order of the setting's choices */
+
 struct plan_settings {
+    enum plan_phases phases;      /* table.optimizer.agg-phase-strategy */
     uint32_t parallelism;    /* parallelism.default */
     int mini_batch;          /* table.exec.mini-batch.enabled: -1 unset, 0 false, 1 true */
     int64_t idle_timeout_ms; /* table.exec.source.idle-timeout */

@@ -86,6 +86,9 @@ const struct expr *plan_window_time(const struct expr *expr);
 enum status plan_changelog_forward(struct planner *planner) STATUS_CHECKED; /* nodes so far */
 enum status plan_changelogs(struct planner *planner) STATUS_CHECKED; /* once all are lowered */
 
+/* split.c: after plan_changelogs */
+enum status plan_split_aggregates(struct planner *planner) STATUS_CHECKED;
+
 /* explain.c */
 void plan_format(struct buf *out, const struct plan *plan);
 

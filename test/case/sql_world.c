@@ -78,7 +78,9 @@ struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
         sql_world_set(world, "table.local-time-zone", "UTC", err) == OK &&
         sql_world_set(world, "parallelism.default", parallelism, err) == OK &&
         (!mode->changes ||
-         sql_world_set(world, "table.exec.mini-batch.enabled", "false", err) == OK))
+         sql_world_set(world, "table.exec.mini-batch.enabled", "false", err) == OK) &&
+        (!mode->two_phases ||
+         sql_world_set(world, "table.optimizer.agg-phase-strategy", "TWO_PHASE", err) == OK))
         return world;
     sql_world_close(world);
     return NULL;

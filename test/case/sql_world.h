@@ -21,6 +21,7 @@ struct sql_mode {
     size_t queue_bytes;  /* of an exchange's channel; 0: the default */
     bool barriers;       /* at random points */
     bool changes;        /* mini-batch false, every change is compared */
+    bool two_phases;     /* local and global aggregation wherever it is possible */
 };
 
 enum { SQL_COLUMNS_MAX = 200 };

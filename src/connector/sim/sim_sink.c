@@ -158,6 +158,7 @@ static void sink_close(struct sink *sink)
 
 const struct sink_class SIM_SINK = {
     .size = sizeof(struct sink_class),
+    .keeps_state = true, /* who wants to see every change sets mini-batch to false */
     .mode = sink_mode,
     .open = sink_open,
     .writer_open = writer_open,
