@@ -699,10 +699,13 @@ static void write_through(bool remote, const char *partitioner)
     memset(place, 0xff, sizeof(place));
     for (char *line = (char *)out.data, *end; line < (char *)out.data + out.length;
          line = end + 1) {
-        int row, partition;
+        int row = 0, partition;
         end = memchr(line, '\n', out.length);
         char *bar = memchr(line, '|', (size_t)(end - line));
-        must(sscanf(line, "NULL row-%d", &row) == 1 && row >= 0 && row < COUNT);
+        must(str_starts((struct str){line, (size_t)(end - line)}, STR("NULL row-")));
+        for (const char *digit = line + 9; *digit >= '0' && *digit <= '9'; digit++)
+            row = row * 10 + *digit - '0';
+        must(row < COUNT);
         bar = memchr(bar + 1, '|', (size_t)(end - bar));
         partition = bar[1] - '0';
         must(partition >= 0 && partition < 3);

@@ -19,7 +19,7 @@ static inline enum status build_batch(struct buf *out, const char *prefix, int c
     struct record_builder builder;
     struct buf scratch;
     struct error err = {0};
-    static char value[1 << 20];
+    static _Thread_local char value[1 << 20];
 
     buf_init(&scratch, 1 << 24);
     record_builder_begin(&builder, out, &scratch, compression);
