@@ -334,7 +334,7 @@ static bool both_equal(const char *topics, uint32_t split_count, uint32_t max_ro
     bool equal = read_bounded(topics, false, split_count, max_rows, options, &local) &&
                  read_bounded(topics, true, split_count, max_rows, options, &remote);
     equal = equal && local.length == remote.length &&
-            memcmp(local.data, remote.data, local.length) == 0;
+            (local.length == 0 || memcmp(local.data, remote.data, local.length) == 0);
     *out_count = count_lines(&local);
     if (!equal)
         printf("# log %d rows, librdkafka %d rows\n", count_lines(&local), count_lines(&remote));
