@@ -86,7 +86,7 @@ struct function_session { /* what binding may depend on */
     zone_lookup zone_by_name; /* os/zonefile.h's zonefile_get; NULL: zones by name are an error */
 };
 
-#define FUNCTION_ARGS_MAX 64
+#define FUNCTION_ARGS_MAX 255
 struct function_bind {
     struct arena *arena; /* results live here */
     const struct function_session *session;
