@@ -345,10 +345,7 @@ enum status bind_call(struct binder *binder, const struct scope *scope, const st
         return bind_unsupported(binder, ast->name->pos, "the aggregate function %.*s",
                                 (int)name.length, name.data);
     if (is_window_auxiliary(name))
-        return bind_unsupported(binder, ast->name->pos,
-                                "%.*s as a group window (the table function TUMBLE(TABLE t, "
-                                "DESCRIPTOR(c), size) is there)",
-                                (int)name.length, name.data);
+        return bind_group_window_call(binder, scope, ast, out);
     if (ast->call.distinct || ast->call.filter)
         return bind_fail(binder, ERR_SYNTAX, ast->pos,
                          "%.*s is no aggregate function, so %s "

@@ -72,14 +72,26 @@ struct aggregates {
     uint32_t count, capacity;
 };
 
+struct window_args {
+    uint32_t time_column;
+    int64_t size_ms, offset_ms;
+    struct source_pos size_pos, offset_pos;
+};
+struct group_window { /* GROUP BY TUMBLE(...) */
+    const struct ast_expr *call;
+    struct window_args args;
+    uint32_t first; /* column window_start; window_end and window_time follow */
+};
+
 struct scope {
     uint32_t column_count;
     const char *const *names;
     const struct type *const *types;
     uint32_t relation_count;
     const struct scope_relation *relations;
-    struct aggregates *aggregates; /* collects aggregate calls; NULL: not allowed here */
-    const char *clause;            /* for messages: "WHERE" */
+    struct aggregates *aggregates;     /* collects aggregate calls; NULL: not allowed here */
+    const struct group_window *window; /* NULL: none */
+    const char *clause;                /* for messages: "WHERE" */
     bool in_aggregate;
 };
 
@@ -187,6 +199,13 @@ enum status bind_relation(struct binder *binder, const struct ast_name *name,
                           const struct ast_options *hints, const struct rel **out) STATUS_CHECKED;
 enum status bind_window(struct binder *binder, const struct ast_expr *call,
                         const struct rel **out) STATUS_CHECKED;
+/* When one of groups is TUMBLE(...): the window over *rel, its columns in the scope. */
+enum status bind_group_window(struct binder *binder, const struct ast_exprs *groups,
+                              struct scope *scope, const struct rel **rel) STATUS_CHECKED;
+/* TUMBLE_START and its like. */
+enum status bind_group_window_call(struct binder *binder, const struct scope *scope,
+                                   const struct ast_expr *call,
+                                   const struct expr **out) STATUS_CHECKED;
 enum status bind_scan(struct binder *binder, struct catalog_object *table,
                       const struct rel **out) STATUS_CHECKED;
 enum status bind_insert(struct binder *binder, const struct ast_insert *ast,

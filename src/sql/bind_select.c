@@ -87,12 +87,24 @@ static enum status bind_items(struct binder *binder, const struct scope *scope,
     return OK;
 }
 
+/* TUMBLE(...) in GROUP BY is window_start, window_end and window_time. */
+static enum status add_window_groups(struct binder *binder, const struct scope *scope,
+                                     const struct expr **groups, uint32_t *count)
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t column = scope->window->first + i;
+        groups[(*count)++] =
+            expr_new_column(binder, column, scope->types[column], scope->window->call->pos);
+    }
+    return bind_memory(binder);
+}
+
 /* (a, b) in GROUP BY is a and b. */
 static enum status bind_groups(struct binder *binder, const struct scope *scope,
                                const struct ast_exprs *asts, const struct expr ***out,
                                uint32_t *count)
 {
-    uint32_t room = 0;
+    uint32_t room = scope->window ? 3 : 0;
     for (const struct ast_expr *ast = asts->first; ast; ast = ast->next)
         room += ast->kind == AST_ROW ? ast->args.count : 1;
     const struct expr **groups = ARENA_ARRAY(binder->arena, room + 1, const struct expr *);
@@ -102,6 +114,10 @@ static enum status bind_groups(struct binder *binder, const struct scope *scope,
         for (; part; part = ast->kind == AST_ROW ? part->next : NULL) {
             bool again = false;
             const struct expr *expr;
+            if (scope->window && part == scope->window->call) {
+                TRY(add_window_groups(binder, scope, groups, count));
+                continue;
+            }
             TRY(bind_expr(binder, scope, part, &expr));
             for (uint32_t i = 0; i < *count && !again; i++)
                 again = expr_equals(groups[i], expr);
@@ -246,6 +262,9 @@ static enum status bind_clauses(struct binder *binder, const struct ast_select *
         state->rel = rel_filter(binder, state->rel, condition, select->where->pos);
         TRY(bind_memory(binder));
     }
+    if (select->grouped)
+        TRY(bind_group_window(binder, &select->group, &state->scope, &state->rel));
+    plain = state->scope;
     plain.clause = "GROUP BY";
     if (select->grouped)
         TRY(bind_groups(binder, &plain, &select->group, &state->groups, &state->group_count));

@@ -2,7 +2,8 @@
  *
  * TUMBLE(TABLE t, DESCRIPTOR(c), size [, offset]), or with the names DATA, TIMECOL, SIZE, OFFSET.
  * The result has the input's columns, of which none is a time attribute any more, and window_start,
- * window_end, window_time (the new time attribute).
+ * window_end, window_time (the new time attribute). GROUP BY TUMBLE(c, size) is the same with the
+ * window put below the grouping, and TUMBLE_START and its like are those columns.
  */
 #include "sql/bind_int.h"
 
@@ -47,6 +48,22 @@ static enum status bind_data(struct binder *binder, const struct ast_expr *ast,
                      : bind_query(binder, ast->query, out);
 }
 
+static enum status check_time_type(struct binder *binder, const struct type *type,
+                                   struct source_pos pos)
+{
+    char text[128];
+    if (type->time_attribute == TIME_ATTRIBUTE_PROCTIME)
+        return bind_unsupported(binder, pos, "a window over processing time");
+    if (type->time_attribute == TIME_ATTRIBUTE_ROWTIME)
+        return OK;
+    format_type_text(text, sizeof(text), type);
+    bind_fail(binder, ERR_TYPE, pos,
+              "the time column of TUMBLE must be a time attribute, but it is %s", text);
+    error_hint(binder->err, "declare WATERMARK FOR it in CREATE TABLE, and do not compute with it "
+                            "on the way");
+    return ERR_TYPE;
+}
+
 static enum status bind_time_column(struct binder *binder, const struct ast_expr *ast,
                                     const struct rel *input, uint32_t *out)
 {
@@ -56,17 +73,7 @@ static enum status bind_time_column(struct binder *binder, const struct ast_expr
         return bind_fail(binder, ERR_SYNTAX, ast->pos, "DESCRIPTOR(time column) stands here");
     scope_of_rel(&scope, input, NULL);
     TRY(bind_name(binder, &scope, ast->columns.first, &expr));
-    if (expr->type->time_attribute == TIME_ATTRIBUTE_PROCTIME)
-        return bind_unsupported(binder, ast->pos, "a window over processing time");
-    if (expr->type->time_attribute != TIME_ATTRIBUTE_ROWTIME) {
-        char type[128];
-        format_type_text(type, sizeof(type), expr->type);
-        bind_fail(binder, ERR_TYPE, ast->columns.first->pos,
-                  "the time column of TUMBLE must be a time attribute, but it is %s", type);
-        error_hint(binder->err, "declare WATERMARK FOR it in CREATE TABLE, and do not compute with "
-                                "it on the way");
-        return ERR_TYPE;
-    }
+    TRY(check_time_type(binder, expr->type, ast->columns.first->pos));
     *out = expr->column;
     return OK;
 }
@@ -127,37 +134,131 @@ static enum status check_function(struct binder *binder, const struct ast_expr *
     return status;
 }
 
-enum status bind_window(struct binder *binder, const struct ast_expr *call, const struct rel **out)
+static enum status make_window(struct binder *binder, const struct rel *input,
+                               const struct window_args *args, struct source_pos pos,
+                               const struct rel **out)
 {
-    const struct ast_expr *args[ARG_COUNT] = {NULL};
-    const struct rel *input;
-    uint32_t time_column = 0;
-    int64_t size_ms = 0, offset_ms = 0;
-    TRY(check_function(binder, call));
-    TRY(collect_args(binder, call, args));
-    TRY(bind_data(binder, args[ARG_DATA], &input));
-    TRY(bind_time_column(binder, args[ARG_TIMECOL], input, &time_column));
-    TRY(bind_interval_arg(binder, args[ARG_SIZE], "size", &size_ms));
-    TRY(bind_interval_arg(binder, args[ARG_OFFSET], "offset", &offset_ms));
-    if (size_ms <= 0)
-        return bind_fail(binder, ERR_RANGE, args[ARG_SIZE]->pos,
+    if (args->size_ms <= 0)
+        return bind_fail(binder, ERR_RANGE, args->size_pos,
                          "the size of a window must be above zero");
-    if (offset_ms <= -size_ms || offset_ms >= size_ms)
-        return bind_fail(binder, ERR_RANGE, args[ARG_OFFSET]->pos,
+    if (args->offset_ms <= -args->size_ms || args->offset_ms >= args->size_ms)
+        return bind_fail(binder, ERR_RANGE, args->offset_pos,
                          "the offset of a window must be smaller than its size");
     uint32_t count = input->column_count;
     const char **names = ARENA_ARRAY(binder->arena, count + 3, const char *);
     const struct type **types = ARENA_ARRAY(binder->arena, count + 3, const struct type *);
     TRY(bind_memory(binder));
-    TRY(add_columns(binder, input, time_column, names, types));
-    struct rel *rel = rel_new(binder, REL_WINDOW, call->pos, count + 3, names, types, input);
+    TRY(add_columns(binder, input, args->time_column, names, types));
+    struct rel *rel = rel_new(binder, REL_WINDOW, pos, count + 3, names, types, input);
     TRY(bind_memory(binder));
     rel->window_start_column = (int32_t)count;
     rel->window_end_column = (int32_t)count + 1;
     rel->window.kind = WINDOW_TUMBLE;
-    rel->window.time_column = time_column;
-    rel->window.size_ms = size_ms;
-    rel->window.offset_ms = offset_ms;
+    rel->window.time_column = args->time_column;
+    rel->window.size_ms = args->size_ms;
+    rel->window.offset_ms = args->offset_ms;
     *out = rel;
     return OK;
+}
+
+enum status bind_window(struct binder *binder, const struct ast_expr *call, const struct rel **out)
+{
+    const struct ast_expr *args[ARG_COUNT] = {NULL};
+    const struct rel *input;
+    struct window_args window = {0};
+    TRY(check_function(binder, call));
+    TRY(collect_args(binder, call, args));
+    TRY(bind_data(binder, args[ARG_DATA], &input));
+    TRY(bind_time_column(binder, args[ARG_TIMECOL], input, &window.time_column));
+    TRY(bind_interval_arg(binder, args[ARG_SIZE], "size", &window.size_ms));
+    TRY(bind_interval_arg(binder, args[ARG_OFFSET], "offset", &window.offset_ms));
+    window.size_pos = args[ARG_SIZE]->pos;
+    if (args[ARG_OFFSET])
+        window.offset_pos = args[ARG_OFFSET]->pos;
+    return make_window(binder, input, &window, call->pos, out);
+}
+
+/* ---- group windows: GROUP BY TUMBLE(time, size), the older syntax */
+
+static bool is_group_window(const struct ast_expr *ast)
+{
+    return ast->kind == AST_CALL && ast->name->part_count == 1 &&
+           str_eq_nocase(ast->name->parts[0], STR("TUMBLE"));
+}
+
+/* (time, size [, offset]) of TUMBLE and of TUMBLE_START and its like. */
+static enum status bind_group_args(struct binder *binder, const struct scope *scope,
+                                   const struct ast_expr *call, struct window_args *out,
+                                   const struct type **time_type)
+{
+    const struct ast_expr *time = call->args.first;
+    const struct expr *expr;
+    if (call->args.count < 2 || call->args.count > 3)
+        return bind_fail(binder, ERR_SYNTAX, call->pos,
+                         "it is written %.*s(time column, size [, offset])",
+                         (int)call->name->parts[0].length, call->name->parts[0].data);
+    const struct ast_expr *size = time->next, *offset = size->next;
+    TRY(bind_expr(binder, scope, time, &expr));
+    if (expr->kind != EXPR_COLUMN)
+        return bind_fail(binder, ERR_TYPE, time->pos, "the time of a window must be a column");
+    out->time_column = expr->column;
+    out->size_pos = size->pos;
+    out->offset_pos = offset ? offset->pos : size->pos;
+    *time_type = expr->type;
+    TRY(bind_interval_arg(binder, size, "size", &out->size_ms));
+    return bind_interval_arg(binder, offset, "offset", &out->offset_ms);
+}
+
+enum status bind_group_window(struct binder *binder, const struct ast_exprs *groups,
+                              struct scope *scope, const struct rel **rel)
+{
+    const struct ast_expr *call = groups->first;
+    const struct type *time_type;
+    while (call && !is_group_window(call))
+        call = call->next;
+    if (!call || !*rel)
+        return OK;
+    struct group_window *window = ARENA_NEW(binder->arena, struct group_window);
+    TRY(bind_memory(binder));
+    window->call = call;
+    window->first = (*rel)->column_count;
+    TRY(bind_group_args(binder, scope, call, &window->args, &time_type));
+    TRY(check_time_type(binder, time_type, call->args.first->pos));
+    TRY(make_window(binder, *rel, &window->args, call->pos, rel));
+    scope->names = (*rel)->names;
+    scope->types = (*rel)->types;
+    scope->column_count = (*rel)->column_count;
+    scope->window = window;
+    return OK;
+}
+
+enum status bind_group_window_call(struct binder *binder, const struct scope *scope,
+                                   const struct ast_expr *call, const struct expr **out)
+{
+    static const char *const NAMES[] = {"TUMBLE_START", "TUMBLE_END", "TUMBLE_ROWTIME"};
+    struct str name = call->name->parts[0];
+    struct window_args args = {0};
+    const struct type *time_type;
+    for (uint32_t i = 0; i < COUNT_OF(NAMES); i++) {
+        if (!str_eq_nocase(name, str_of(NAMES[i])))
+            continue;
+        if (!scope->window)
+            return bind_fail(binder, ERR_SYNTAX, call->pos,
+                             "%s needs a GROUP BY TUMBLE(time column, size)", NAMES[i]);
+        const struct window_args *have = &scope->window->args;
+        TRY(bind_group_args(binder, scope, call, &args, &time_type));
+        if (args.time_column != have->time_column || args.size_ms != have->size_ms ||
+            args.offset_ms != have->offset_ms)
+            return bind_fail(binder, ERR_SYNTAX, call->pos,
+                             "%s must have the same arguments as TUMBLE in GROUP BY", NAMES[i]);
+        uint32_t column = scope->window->first + i;
+        *out = expr_new_column(binder, column, scope->types[column], call->pos);
+        return bind_memory(binder);
+    }
+    if (is_group_window(call))
+        return bind_fail(binder, ERR_SYNTAX, call->pos,
+                         "TUMBLE(time column, size) can only stand in "
+                         "GROUP BY; TUMBLE_START and TUMBLE_END give its bounds");
+    return bind_unsupported(binder, call->name->pos, "the group window %.*s", (int)name.length,
+                            name.data);
 }
