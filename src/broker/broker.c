@@ -55,6 +55,8 @@ static enum status listen_open(struct broker *broker, const struct broker_settin
                                struct error *err)
 {
     broker->address = settings->listen;
+    struct str host = str_of(broker->address.host);
+    broker->wildcard = str_eq(host, STR("0.0.0.0")) || str_eq(host, STR("::"));
     TRY(socket_listen(&broker->listener.fd, &settings->listen, settings->listen_try_next,
                       &broker->address.port, err));
     broker->listener.ready = accept_ready;

@@ -64,6 +64,7 @@ struct call {
     bool no_response; /* acks=0 */
     bool broken;      /* close the connection instead of answering */
     struct arena arena;
+    const char *host; /* where this client is told to find the broker */
     void *request;
     void *response;
     struct io_job job;
@@ -121,8 +122,9 @@ struct session {
     struct loop_fd watch;
     struct loop_timer timer; /* idle connection, or a request that takes too long to arrive */
     char peer[64];
-    bool registered; /* watch is in the loop */
-    bool serving;    /* session_serve is on the stack */
+    char local_host[64]; /* by which this client has reached a wildcard listener */
+    bool registered;     /* watch is in the loop */
+    bool serving;        /* session_serve is on the stack */
     bool closing;
     bool peer_closed;
     int64_t active_us; /* last whole request or answer */
@@ -179,7 +181,8 @@ struct broker {
     struct mem_owner *owner;
     struct log *log;
     struct socket_address address;
-    char *advertised_host; /* NULL: per session */
+    char *advertised_host; /* NULL: that of the listener or, with a wildcard, of the session */
+    bool wildcard;
     char cluster_id[24];
     bool auto_create;
     uint32_t partition_count;

@@ -131,6 +131,9 @@ bool call_start(struct session *session, uint8_t *frame, size_t size_bytes, stru
     call->broker = broker;
     call->session = session;
     call->api = api;
+    call->host = broker->advertised_host  ? broker->advertised_host
+                 : session->local_host[0] ? call_text(call, session->local_host).data
+                                          : broker->address.host;
     call->handler = handler_find(api->key);
     must(call->handler);
     call->version = header.version;

@@ -154,13 +154,6 @@ static void named_topic(struct call *call, const struct kafka_metadata_topic *wa
     log_topic_unref(topic);
 }
 
-static struct str advertised_host(struct call *call)
-{
-    struct broker *broker = call->broker;
-    return call_text(call,
-                     broker->advertised_host ? broker->advertised_host : broker->address.host);
-}
-
 /* Pool or loop: with topics to be made it waits for the disk. */
 static void metadata_work(struct call *call)
 {
@@ -172,7 +165,7 @@ static void metadata_work(struct call *call)
         return;
     *node = (struct kafka_metadata_broker){
         .node_id = BROKER_NODE_ID,
-        .host = advertised_host(call),
+        .host = str_of(call->host),
         .port = broker->address.port,
     };
     response->brokers.items = node;
@@ -270,7 +263,7 @@ static void cluster_start(struct call *call)
     if (response && node) {
         *node = (struct kafka_describe_cluster_broker){
             .node_id = BROKER_NODE_ID,
-            .host = advertised_host(call),
+            .host = str_of(call->host),
             .port = broker->address.port,
         };
         *response = (struct kafka_describe_cluster_response){

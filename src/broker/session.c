@@ -449,6 +449,8 @@ void session_new(struct broker *broker, int fd, const char *peer)
     session->broker = broker;
     session->watch = (struct loop_fd){.fd = fd, .ready = session_ready, .events = LOOP_READABLE};
     memcpy(session->peer, peer, sizeof(session->peer));
+    if (broker->wildcard)
+        socket_local_host(fd, session->local_host, sizeof(session->local_host));
     session->calls_tail = &session->calls;
     session->out_tail = &session->out;
     session->active_us = loop_now_us(broker->loop);

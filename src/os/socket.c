@@ -297,6 +297,28 @@ enum status socket_send_file(int fd, int file_fd, uint64_t offset, size_t size_b
     return OK;
 }
 
+void socket_local_host(int fd, char *host, size_t host_size)
+{
+    struct sockaddr_storage name;
+    socklen_t name_size = sizeof(name);
+    host[0] = '\0';
+    if (getsockname(fd, (struct sockaddr *)&name, &name_size) != 0)
+        return;
+    const void *raw = &((struct sockaddr_in *)&name)->sin_addr;
+    if (name.ss_family == AF_INET6) {
+        const struct in6_addr *v6 = &((struct sockaddr_in6 *)&name)->sin6_addr;
+        raw = v6;
+        if (IN6_IS_ADDR_V4MAPPED(v6)) {
+            raw = v6->s6_addr + 12;
+            name.ss_family = AF_INET;
+        }
+    }
+    if (name.ss_family != AF_INET && name.ss_family != AF_INET6)
+        return;
+    if (!inet_ntop(name.ss_family, raw, host, (socklen_t)host_size))
+        host[0] = '\0';
+}
+
 void socket_close(int fd)
 {
     if (fd >= 0)

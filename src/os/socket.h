@@ -37,6 +37,9 @@ enum status socket_write(int fd, const void *bytes, size_t size_bytes, size_t *o
  * the file has nothing at offset. */
 enum status socket_send_file(int fd, int file_fd, uint64_t offset, size_t size_bytes,
                              size_t *out_bytes, struct error *err) STATUS_CHECKED;
+/* The numeric address by which the peer has reached this connection ("192.168.1.5", "::1"); "" when
+ * the system does not tell. host_size at least 64. */
+void socket_local_host(int fd, char *host, size_t host_size);
 void socket_close(int fd);
 
 #endif
