@@ -5,6 +5,7 @@
  */
 #include "base/must.h"
 #include "connector/kafka/kafka_int.h"
+#include "data/utf8.h"
 
 #define HEADERS_BYTES_MAX (64u << 20) /* of the headers of one hand-over */
 
@@ -117,13 +118,28 @@ static enum status copy_numbers(const struct type *type, const int64_t *values, 
     return OK;
 }
 
+/* A header's key is text; bytes of no valid UTF-8 become '?'. */
+static enum status set_key(struct vec *keys, uint32_t row, struct str key, struct error *err)
+{
+    if (utf8_valid(key.data, key.length))
+        return vec_set_text(keys, row, key.data, key.length, err);
+    char *copy = mem_alloc(key.length);
+    if (!copy)
+        return error_memory(err, "a record header", key.length);
+    for (size_t i = 0; i < key.length; i++)
+        copy[i] = (unsigned char)key.data[i] < 0x80 ? key.data[i] : '?';
+    enum status status = vec_set_text(keys, row, copy, key.length, err);
+    mem_free(copy);
+    return status;
+}
+
 static enum status append_header(struct vec *keys, struct vec *values,
                                  const struct payload_header *header, struct error *err)
 {
     uint32_t row = keys->length;
     TRY(vec_reserve(keys, row + 1, err));
     TRY(vec_reserve(values, row + 1, err));
-    TRY(vec_set_text(keys, row, header->key.data, header->key.length, err));
+    TRY(set_key(keys, row, header->key, err));
     keys->length++;
     if (header->value_length == RECORD_NULL)
         return vec_append_null(values, 1, err);

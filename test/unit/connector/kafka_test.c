@@ -113,7 +113,7 @@ static void write_batch(struct log_partition *partition, int first, int count, i
     struct buf out, scratch;
     char value[4000], key[32];
     const struct record_header headers[2] = {{(const uint8_t *)"h1", (const uint8_t *)"one", 2, 3},
-                                             {(const uint8_t *)"h2", NULL, 2, -1}};
+                                             {(const uint8_t *)"h\xff", NULL, 2, -1}};
 
     buf_init(&out, 1 << 24);
     buf_init(&scratch, 1 << 24);
