@@ -123,6 +123,7 @@ static void measure(const char *name, const struct type *key_type, uint64_t keys
 
 int main(int argc, char **argv)
 {
+    (void)check_last; /* of the harness's test list, which is empty here */
     uint64_t millions = argc > 1 ? strtoull(argv[1], NULL, 10) : 8;
     measure("text", &TYPE_OF_STRING, 6, millions * 1000000);
     measure("text", &TYPE_OF_STRING, 1000, millions * 1000000);

@@ -1,4 +1,6 @@
 /* operator.c - the table of operators, and what they share. */
+#include "operator/operator.h"
+
 #include "operator/operator_int.h"
 
 static const struct operator_class *const CLASSES[PLAN_OP_COUNT] = {

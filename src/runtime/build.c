@@ -245,7 +245,7 @@ static enum status connect_exchange(struct builder *builder, const struct plan_n
     return OK;
 }
 
-static enum status connect(struct builder *builder, struct error *err)
+static enum status connect_all(struct builder *builder, struct error *err)
 {
     uint32_t exchange_number = 0, *readers = NULL;
     const struct plan *plan = builder->plan;
@@ -310,7 +310,7 @@ enum status job_build(struct job *job, struct error *err)
         status = make_tasks(&builder, err);
     }
     if (status == OK)
-        status = connect(&builder, err);
+        status = connect_all(&builder, err);
     for (uint32_t n = 0; n < count && status == OK; n++)
         for (uint32_t s = 0; s < builder.plan->nodes[n]->parallelism && status == OK; s++)
             if (builder.plan->nodes[n]->op != PLAN_EXCHANGE)

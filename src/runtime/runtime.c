@@ -6,6 +6,8 @@
  *   after a step: RUNNING -> IDLE when it waits; READY again when it has more or was woken.
  * Nothing is polled: a worker without work sleeps until it is signalled or the first timer is due.
  */
+#include "runtime/runtime.h"
+
 #include "runtime/runtime_int.h"
 
 static void append_ready(struct runtime *runtime, struct task *task)

@@ -87,6 +87,11 @@ TEST(coalesced_in_first_touch_order)
     harness_push(&h, "+I a 8 TRUE");
     CHECK_STR(harness_take(&h), "+I a 8\n");
     CHECK_INT(metric_get(&h.op.metrics.state_keys), 2);
+    /* NULL is not 0 */
+    harness_push(&h, "+I n NULL TRUE");
+    CHECK_STR(harness_take(&h), "+I n NULL\n");
+    harness_push(&h, "+I n 0 TRUE");
+    CHECK_STR(harness_take(&h), "-U n NULL\n+U n 0\n");
     harness_close(&h);
     arena_fini(&arena);
 }
