@@ -12,14 +12,8 @@
 #include "format/raw/raw.h"
 
 static const struct connector_class *const CONNECTORS[] = {
-    &CONNECTOR_BLACKHOLE,
-    &CONNECTOR_DATAGEN,
-    &CONNECTOR_FILESYSTEM,
-    &CONNECTOR_JDBC,
-    &CONNECTOR_KAFKA,
-    &CONNECTOR_PRINT,
-    &CONNECTOR_SIM,
-    NULL,
+    &CONNECTOR_BLACKHOLE, &CONNECTOR_DATAGEN, &CONNECTOR_FILESYSTEM, &CONNECTOR_JDBC,
+    &CONNECTOR_KAFKA,     &CONNECTOR_PRINT,   &CONNECTOR_SIM,        NULL,
 };
 
 static const struct format_class *const FORMATS[] = {&CSV_FORMAT, &JSON_FORMAT, &RAW_FORMAT, NULL};

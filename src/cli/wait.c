@@ -23,11 +23,6 @@ static struct {
     atomic_bool seen;
 } interrupts;
 
-static void stop_job(void *context, struct engine_job *job)
-{
-    engine_job_stop(job);
-}
-
 static void interrupted(void *context, uint32_t count)
 {
     if (count > 1) {
@@ -37,7 +32,7 @@ static void interrupted(void *context, uint32_t count)
     atomic_store(&interrupts.seen, true);
     mutex_lock(&interrupts.mutex);
     if (interrupts.engine)
-        engine_jobs(interrupts.engine, stop_job, NULL);
+        engine_stop(interrupts.engine);
     else
         _exit(EXIT_FINE);
     mutex_unlock(&interrupts.mutex);

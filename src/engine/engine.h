@@ -34,6 +34,8 @@ enum status engine_new(struct engine **out, const struct engine_config *config,
 /* Cancels jobs that still run and frees them, then everything else. Sessions must be closed. */
 void engine_free(struct engine *engine);
 struct catalog *engine_catalog(struct engine *engine);
+/* Stops every job, and each that is started later as soon as it runs. From any thread. */
+void engine_stop(struct engine *engine);
 
 enum status engine_session_new(struct session **out, struct engine *engine,
                                struct error *err) STATUS_CHECKED;

@@ -57,6 +57,7 @@ struct engine {
     struct mutex mutex; /* of the job list */
     struct engine_job *jobs;
     uint32_t next_job_id;
+    bool stopping; /* under the mutex */
 };
 
 /* settings.c */

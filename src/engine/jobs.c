@@ -40,6 +40,17 @@ static void list_add(struct engine *engine, struct engine_job *job)
     while (*at)
         at = &(*at)->next;
     *at = job;
+    if (engine->stopping)
+        job_stop(job->job);
+    mutex_unlock(&engine->mutex);
+}
+
+void engine_stop(struct engine *engine)
+{
+    mutex_lock(&engine->mutex);
+    engine->stopping = true;
+    for (struct engine_job *job = engine->jobs; job; job = job->next)
+        job_stop(job->job);
     mutex_unlock(&engine->mutex);
 }
 

@@ -191,6 +191,14 @@ check(wait_for(lambda: totals(db) == want), "totals after kill -9 in the middle"
 job.send_signal(signal.SIGTERM)
 check(job.wait(20) == 0, "SIGTERM ends an unbounded job with exit code 0", job.returncode)
 
+good = True
+for attempt in range(10):  # also while the job is only being started
+    job = leat(sql(db, bounded=False))
+    time.sleep(attempt * 0.004)
+    job.send_signal(signal.SIGTERM)
+    good = good and job.wait(20) in (0, -signal.SIGTERM)
+check(good, "SIGTERM ends it at any time")
+
 connection = sqlite3.connect(db)
 connection.execute("DROP TABLE totals")
 connection.commit()
