@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# timeout: 200
+# Kafka's own tools (Java clients of 4.3.1) against the broker: topics, producing, consuming, offsets; and
+# their DumpLogSegments reads the segment files.
+set -u
+here=$(cd "$(dirname "$0")/../.." && pwd)
+kafka=$here/../shared/services/kafka.sh
+[ -f "$kafka" ] || { echo "1..0 # SKIP no ../shared/services here"; exit 77; }
+dir=${TEST_DIR:-$(mktemp -d)} port=${PORT:-19692} number=0 failed=0
+server=127.0.0.1:$port
+tool() { timeout 60 bash "$kafka" tool "$dir/kafka" "org.apache.kafka.tools.$@" 2> "$dir/tool.err"; }
+check() { # NAME, status before
+    local status=$?
+    number=$((number + 1))
+    if [ $status = 0 ]; then echo "ok $number - $1"; else
+        failed=1; echo "not ok $number - $1"; tail -5 "$dir/tool.err" | sed 's/^/# /'; fi
+}
+"${BUILD:-$here/build}/test/tool/broker_main" "$dir/data" "$port" > /dev/null 2> "$dir/broker.log" &
+broker=$!
+trap 'kill $broker 2> /dev/null; wait $broker' EXIT
+sleep 1
+tool TopicCommand --bootstrap-server $server --create --topic t --partitions 1 --config retention.ms=-1 | grep -q "Created topic t"
+check "TopicCommand --create"
+tool TopicCommand --bootstrap-server $server --describe --topic t > "$dir/describe"
+grep -q "PartitionCount: 1.*retention.ms=-1" "$dir/describe"
+check "TopicCommand --describe"
+for compression in none gzip snappy lz4 zstd; do
+    seq 1 300 | sed "s/$/ $compression/" >> "$dir/sent"
+    tail -300 "$dir/sent" | tool ConsoleProducer --bootstrap-server $server --topic t \
+        --command-property enable.idempotence=false --command-property compression.type=$compression \
+        --command-property acks=all
+    check "ConsoleProducer $compression"
+done
+tool consumer.ConsoleConsumer --bootstrap-server $server --topic t --partition 0 --offset earliest \
+    --max-messages 1500 --timeout-ms 20000 > "$dir/received"
+cmp -s "$dir/sent" "$dir/received"
+check "ConsoleConsumer reads what was sent"
+[ "$(tool GetOffsetShell --bootstrap-server $server --topic t)" = t:0:1500 ]
+check "GetOffsetShell"
+tool DumpLogSegments --print-data-log --files "$dir/data/topics/t-0/00000000000000000000.log" > "$dir/dump"
+grep -q "compresscodec: zstd" "$dir/dump" && grep -q "payload: 300 lz4" "$dir/dump"
+check "DumpLogSegments reads the segment"
+tool TopicCommand --bootstrap-server $server --delete --topic t
+check "TopicCommand --delete"
+echo "1..$number"
+exit $failed
