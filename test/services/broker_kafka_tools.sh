@@ -27,7 +27,7 @@ check "TopicCommand --describe"
 for compression in none gzip snappy lz4 zstd; do
     seq 1 300 | sed "s/$/ $compression/" >> "$dir/sent"
     tail -300 "$dir/sent" | tool ConsoleProducer --bootstrap-server $server --topic t \
-        --command-property enable.idempotence=false --command-property compression.type=$compression \
+        --compression-codec $compression --command-property enable.idempotence=false \
         --command-property acks=all
     check "ConsoleProducer $compression"
 done
