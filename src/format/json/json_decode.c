@@ -40,16 +40,18 @@ static enum status text_room(struct decoder *decoder, size_t size_bytes, struct 
     return buffer_new(&decoder->text, size_bytes + size_bytes / 8, decoder->owner, err);
 }
 
-/* Where each record's document lies in the text; a record without a value has start == end. */
+/* Where each record's document lies in the text. */
 struct layout {
     uint32_t start[BATCH_ROWS_MAX];
     uint32_t end[BATCH_ROWS_MAX];
+    const uint32_t *lengths; /* of the records; RECORD_NULL: no value, no row, not bad either */
 };
 
 static enum status lay_out(struct decoder *decoder, const struct records *records,
                            struct layout *layout, struct error *err)
 {
     uint64_t total = 0;
+    layout->lengths = records->value_lengths;
     for (uint32_t i = 0; i < records->count; i++) {
         uint32_t length = records->value_lengths[i];
         if (length != RECORD_NULL && total + length < JSON_TEXT_MAX)
@@ -94,8 +96,13 @@ static enum status walk_group(struct decoder *decoder, const struct layout *layo
             .end = layout->end[i] - base,
             .row = i,
         };
-        if (!is_bad(decoder, i) && !json_walk(decoder, &document))
+        if (layout->lengths[i] == RECORD_NULL)
             TRY(json_null_row(decoder, i, err));
+        else if (!is_bad(decoder, i) && !json_walk(decoder, &document)) {
+            if (decoder->no_memory)
+                return error_memory(err, "a JSON row", document.end - document.start);
+            TRY(json_null_row(decoder, i, err));
+        }
         position = document.position;
         while (*position < document.end) /* the rest of one that is not valid */
             position++;
@@ -126,7 +133,7 @@ static enum status decode_singly(struct decoder *decoder, const struct layout *l
     const uint32_t *positions;
     uint32_t count;
     for (uint32_t i = first; i < last; i++) {
-        if (is_bad(decoder, i)) {
+        if (is_bad(decoder, i) || layout->lengths[i] == RECORD_NULL) {
             TRY(json_null_row(decoder, i, err));
             continue;
         }
@@ -211,6 +218,7 @@ enum status json_decode(struct decoder *decoder, const struct records *records, 
     bad->count = bad->kept = 0;
     bad->ignore = decoder->options.ignore_parse_errors;
     decoder->bad = bad;
+    decoder->no_memory = false;
     *record_of_row = NULL;
     status = new_columns(decoder, records->count, columns, err);
     if (status == OK)

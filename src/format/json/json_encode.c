@@ -65,21 +65,32 @@ static void append_approximate(struct buf *out, const char *text, size_t length)
         buf_append_byte(out, '"');
 }
 
+/* Take the zeros off the end of a text with `digits` fraction digits, and the point. */
+static size_t without_zeros(const char *text, size_t length, unsigned digits)
+{
+    while (digits && text[length - 1] == '0') {
+        length--;
+        digits--;
+    }
+    return digits ? length : length - 1;
+}
+
 /* As few fraction digits as the value needs. */
 static size_t format_timestamp(const struct encoder *encoder, const struct type *type,
                                int64_t value, char *text)
 {
     unsigned digits = 6;
-    int64_t us = type->precision > 6 ? value / 1000 : value;
+    int64_t us = type->precision > 6 ? value / 1000 - (value % 1000 < 0) : value;
     size_t length = calendar_format_timestamp(text, us, digits);
-    while (digits && text[length - 1] == '0') {
-        length--;
-        digits--;
+    if (type->precision > 6) {
+        int64_t rest_ns = value - us * 1000;
+        for (int64_t unit = 100; unit > 0; unit /= 10)
+            text[length++] = (char)('0' + rest_ns / unit % 10);
+        digits = 9;
     }
-    if (!digits)
-        length--; /* the point */
+    length = without_zeros(text, length, digits);
     if (encoder->options.timestamp_format == JSON_TIMESTAMP_ISO)
-        text[length > 19 ? 10 : length - 9] = 'T';
+        text[sizeof("YYYY-MM-DD") - 1] = 'T';
     if (type->root == TYPE_TIMESTAMP_LTZ)
         text[length++] = 'Z';
     return length;
@@ -130,7 +141,7 @@ static void append_value(const struct encoder *encoder, struct buf *out, const s
         break;
     case TYPE_TIME:
         append_quoted(out, text,
-                      calendar_format_time(text, (int32_t)datum.i64, vec->type->precision));
+                      without_zeros(text, calendar_format_time(text, (int32_t)datum.i64, 3), 3));
         break;
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_LTZ:

@@ -9,8 +9,8 @@
  * string left open by one document fails the whole group, which is then indexed one by one; and the
  * walk refuses any member or bracket that lies behind its document's end.
  */
-#ifndef LEAT_FORMAT_JSON_INT_H
-#define LEAT_FORMAT_JSON_INT_H
+#ifndef LEAT_FORMAT_JSON_JSON_INT_H
+#define LEAT_FORMAT_JSON_JSON_INT_H
 
 #include "format/json/json.h"
 #include "format/json/json_shim.h"
@@ -60,6 +60,7 @@ struct decoder {
     struct buf scratch;  /* unescaped strings */
     struct mem_owner *owner;
     struct bad_rows *bad; /* of the call */
+    bool no_memory;       /* why a walk failed: not the document's fault */
 };
 
 /* A document within an indexed text. */

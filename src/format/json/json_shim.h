@@ -5,8 +5,8 @@
  * instruction set is chosen at run time. The walk over these positions is our own (json_walk.c). A
  * shim belongs to one thread.
  */
-#ifndef LEAT_FORMAT_JSON_SHIM_H
-#define LEAT_FORMAT_JSON_SHIM_H
+#ifndef LEAT_FORMAT_JSON_JSON_SHIM_H
+#define LEAT_FORMAT_JSON_JSON_SHIM_H
 
 #include <stddef.h>
 #include <stdint.h>

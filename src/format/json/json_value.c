@@ -334,6 +334,14 @@ static bool parse_timestamp(const struct decoder *decoder, struct str str, bool 
     return calendar_parse_timestamp(str, out_us);
 }
 
+/* Microseconds and the text they came from. False: out of range. */
+static bool to_nanoseconds(int64_t *value, struct str str, enum type_root root)
+{
+    str.length -= root == TYPE_TIMESTAMP_LTZ; /* its Z */
+    return !__builtin_mul_overflow(*value, 1000, value) &&
+           !__builtin_add_overflow(*value, calendar_rest_ns(str), value);
+}
+
 static enum json_cell set_temporal(struct decoder *decoder, struct vec *vec, uint32_t row,
                                    struct json_token token)
 {
@@ -355,10 +363,8 @@ static enum json_cell set_temporal(struct decoder *decoder, struct vec *vec, uin
     default:
         good = parse_timestamp(decoder, str, vec->type->root == TYPE_TIMESTAMP_LTZ,
                                &((int64_t *)vec->values)[row]);
-        if (good && vec->type->precision > 6 &&
-            __builtin_mul_overflow(((int64_t *)vec->values)[row], 1000,
-                                   &((int64_t *)vec->values)[row]))
-            good = false;
+        if (good && vec->type->precision > 6)
+            good = to_nanoseconds(&((int64_t *)vec->values)[row], str, vec->type->root);
         break;
     }
     return good ? JSON_CELL_OK : JSON_CELL_BAD;

@@ -54,9 +54,15 @@ static uint32_t find_column(const struct decoder *decoder, const uint8_t *name, 
     return JSON_NO_COLUMN;
 }
 
+/* JSON's blanks, no others: "1\x01" is no number. */
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 static struct json_token token_before(const uint8_t *text, uint32_t start, uint32_t next)
 {
-    while (next > start + 1 && text[next - 1] <= ' ')
+    while (next > start + 1 && is_blank(text[next - 1]))
         next--;
     return (struct json_token){text + start, next - start};
 }
@@ -198,7 +204,7 @@ static bool store(struct decoder *decoder, const struct json_document *document,
     }
     if (cell != JSON_CELL_MEMORY && set_null(column, document->row, NULL) == OK)
         return true;
-    json_bad(decoder, document->row, "no memory for column '%s'", column->name);
+    decoder->no_memory = true;
     return false;
 }
 
@@ -218,7 +224,7 @@ static bool finish(struct decoder *decoder, const struct json_document *document
                 return false;
             }
             if (set_null(&decoder->columns[index], document->row, NULL) != OK) {
-                json_bad(decoder, document->row, "no memory for a NULL");
+                decoder->no_memory = true;
                 return false;
             }
         }
