@@ -54,7 +54,7 @@ static void patterns(struct str text)
     int64_t us = 0;
     if (calendar_pattern_parse(&pattern, rest, &us) ||
         calendar_pattern_parse_lenient(&pattern, rest, &us))
-        calendar_pattern_format(&pattern, us, out, sizeof out);
+        calendar_pattern_format(&pattern, us, 0, out, sizeof out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -71,9 +71,10 @@ bool calendar_pattern_parse(const struct calendar_pattern *pattern, struct str t
  * (month 13), rest of the text ignored. */
 bool calendar_pattern_parse_lenient(const struct calendar_pattern *pattern, struct str text,
                                     int64_t *out_us);
-/* dest_size at least 16 per field; returns the length, 0 when it does not fit. */
-size_t calendar_pattern_format(const struct calendar_pattern *pattern, int64_t us, char *dest,
-                               size_t dest_size);
+/* nanosecond_rest: 0-999 below the microsecond. dest_size at least 16 per field; returns the
+ * length, 0 when it does not fit. */
+size_t calendar_pattern_format(const struct calendar_pattern *pattern, int64_t us,
+                               int32_t nanosecond_rest, char *dest, size_t dest_size);
 
 /* A zone: fixed offset, or transitions of a TZif file plus its POSIX-TZ footer. */
 struct zone;

@@ -496,7 +496,7 @@ static size_t put_field(char *dest, char letter, unsigned width, const struct ci
     case 'S': {
         char digits[10];
         put_number(digits, civil->microsecond, 6);
-        memset(digits + 6, '0', 3);
+        put_number(digits + 6, civil->nanosecond_rest, 3);
         memcpy(dest, digits, width);
         return width;
     }
@@ -515,13 +515,14 @@ static size_t put_field(char *dest, char letter, unsigned width, const struct ci
     return 0;
 }
 
-size_t calendar_pattern_format(const struct calendar_pattern *pattern, int64_t us, char *dest,
-                               size_t dest_size)
+size_t calendar_pattern_format(const struct calendar_pattern *pattern, int64_t us,
+                               int32_t nanosecond_rest, char *dest, size_t dest_size)
 {
     if (pattern->is_default)
         return dest_size < 19 ? 0 : calendar_format_timestamp(dest, us, 0);
     struct civil civil;
     calendar_civil(us, &civil);
+    civil.nanosecond_rest = nanosecond_rest;
     if (civil.year < 0)
         civil.year = -civil.year;
     int32_t days = (int32_t)floor_div(us, US_PER_DAY);

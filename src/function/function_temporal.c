@@ -143,10 +143,7 @@ static void run_extract_time(struct function_call *call)
             last_days = days;
             out[row] = last_part;
         } else {
-            bool nanoseconds = type_is_timestamp(arg->type) && arg->type->precision > 6;
-            int64_t stored = nanoseconds ? arg_i64(arg, row) : 0;
-            out[row] =
-                clock_part(unit, us - days * US_PER_DAY, stored - floor_div(stored, 1000) * 1000);
+            out[row] = clock_part(unit, us - days * US_PER_DAY, arg_rest_ns(arg, row));
         }
     }
 }

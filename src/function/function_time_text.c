@@ -95,7 +95,8 @@ static int64_t finest_unit_us(const struct calendar_pattern *pattern)
 }
 
 static bool put_formatted(struct function_call *call, uint32_t row, struct formatted *last,
-                          const struct calendar_pattern *pattern, int64_t us)
+                          const struct calendar_pattern *pattern, int64_t us,
+                          int32_t nanosecond_rest)
 {
     if (us < STAMP_US_MIN || us > STAMP_US_MAX) {
         call_set_null(call, row);
@@ -105,8 +106,9 @@ static bool put_formatted(struct function_call *call, uint32_t row, struct forma
     if (last->unit_us == 0)
         last->unit_us = constant ? finest_unit_us(pattern) : 1;
     int64_t key = floor_div(us, last->unit_us);
-    if (!constant || last->length == 0 || key != last->key) {
-        last->length = calendar_pattern_format(pattern, us, last->text, sizeof last->text);
+    if (!constant || last->unit_us == 1 || last->length == 0 || key != last->key) {
+        last->length =
+            calendar_pattern_format(pattern, us, nanosecond_rest, last->text, sizeof last->text);
         last->key = key;
     }
     return call_set_text(call, row, last->text, last->length);
@@ -116,11 +118,12 @@ static void run_date_format(struct function_call *call)
 {
     struct pattern_use use = pattern_begin(call);
     struct formatted last = {0};
+    const struct vec *arg = call->args[0];
     CALL_ROWS(call, row)
     {
         const struct calendar_pattern *pattern = pattern_of(&use, call, 1, row);
-        if (pattern &&
-            !put_formatted(call, row, &last, pattern, arg_local_us(call, call->args[0], row)))
+        if (pattern && !put_formatted(call, row, &last, pattern, arg_local_us(call, arg, row),
+                                      arg_rest_ns(arg, row)))
             return;
     }
 }
@@ -141,7 +144,7 @@ static void run_date_format_text(struct function_call *call)
             continue;
         if (!calendar_pattern_parse_lenient(&reader, arg_str(call->args[0], row), &us))
             call_set_null(call, row);
-        else if (!put_formatted(call, row, &last, pattern, us))
+        else if (!put_formatted(call, row, &last, pattern, us, 0))
             return;
     }
 }
@@ -170,7 +173,7 @@ static void run_from_unixtime(struct function_call *call)
             us > STAMP_US_MAX)
             call_set_null(call, row);
         else if (!put_formatted(call, row, &last, pattern,
-                                zone_utc_to_local(call->context->zone, us)))
+                                zone_utc_to_local(call->context->zone, us), 0))
             return;
     }
 }
@@ -432,7 +435,7 @@ static void run_convert_tz(struct function_call *call)
         if (!calendar_pattern_parse_lenient(state->pattern, arg_str(call->args[0], row), &us))
             call_set_null(call, row);
         else if (!put_formatted(call, row, &last, state->pattern,
-                                zone_utc_to_local(to, zone_local_to_utc(from, us))))
+                                zone_utc_to_local(to, zone_local_to_utc(from, us)), 0))
             return;
     }
 }

@@ -56,6 +56,15 @@ static inline int64_t arg_stamp_us(const struct vec *arg, uint32_t row)
     return arg->type->precision > 6 ? floor_div(value, 1000) : value;
 }
 
+/* The nanoseconds (0-999) below the microsecond; only timestamps of precision 7 to 9 have them. */
+static inline int32_t arg_rest_ns(const struct vec *arg, uint32_t row)
+{
+    if (!type_is_timestamp(arg->type) || arg->type->precision <= 6)
+        return 0;
+    int64_t value = arg_i64(arg, row);
+    return (int32_t)(value - floor_div(value, 1000) * 1000);
+}
+
 /* DATE, TIME, TIMESTAMP, or TIMESTAMP_LTZ in the session's zone, as local microseconds. */
 static inline int64_t arg_local_us(const struct function_call *call, const struct vec *arg,
                                    uint32_t row)

@@ -14,7 +14,7 @@ static const char *formatted(const char *pattern_text, const char *timestamp)
         return err.text;
     if (!calendar_parse_timestamp(str_of(timestamp), &us))
         return "(bad timestamp)";
-    text[calendar_pattern_format(&pattern, us, text, sizeof text - 1)] = 0;
+    text[calendar_pattern_format(&pattern, us, 789, text, sizeof text - 1)] = 0;
     return text;
 }
 
@@ -45,7 +45,7 @@ TEST(formats)
 {
     CHECK_STR(formatted("yyyy-MM-dd HH:mm:ss", T), "2020-03-07 16:05:09");
     CHECK_STR(formatted("yyyy-MM-dd'T'HH:mm:ss.SSS", T), "2020-03-07T16:05:09.123");
-    CHECK_STR(formatted("SSSSSSSSS", T), "123456000");
+    CHECK_STR(formatted("SSSSSSSSS", T), "123456789");
     CHECK_STR(formatted("y/M/d H:m:s", T), "2020/3/7 16:5:9");
     CHECK_STR(formatted("yy uuuu", T), "20 2020");
     CHECK_STR(formatted("hh h KK a", T), "04 4 04 PM");
@@ -133,5 +133,5 @@ TEST(no_room_gives_nothing)
     struct error err = {0};
     char dest[20];
     CHECK_OK(calendar_pattern_compile(&pattern, STR("yyyy/MM/dd"), &err));
-    CHECK_INT(calendar_pattern_format(&pattern, 0, dest, 20), 0);
+    CHECK_INT(calendar_pattern_format(&pattern, 0, 0, dest, 20), 0);
 }
