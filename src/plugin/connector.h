@@ -66,8 +66,8 @@ struct source_class {
     size_t metadata_count;
     /* Bounded as declared by these options (a bounded job ends). Pure; parses options only. */
     enum status (*is_bounded)(const struct table_description *table, bool *out, struct error *err);
-    /* Its batches may hold other rows than +I (all of -U, +U, -D: complete changes). NULL: never; for
-     * sources of records the format says it. Pure. */
+    /* Its batches may hold other rows than +I (all of -U, +U, -D: complete changes). NULL: never;
+     * for sources of records the format says it. Pure. */
     enum status (*is_changelog)(const struct table_description *table, bool *out,
                                 struct error *err);
     enum status (*open)(const struct source_request *request, struct wake *wake,
@@ -114,7 +114,8 @@ enum sink_mode {               /* which changelogs it accepts */
 struct sink_request {
     const struct table_description *table;
     const struct format_class *format; /* NULL: none */
-    const struct option_given *format_options; /* without the prefix; borrowed for the sink's life */
+    const struct option_given
+        *format_options; /* without the prefix; borrowed for the sink's life */
     size_t format_option_count;
     enum sink_mode mode;
     bool coalesce; /* only the last value per key matters (contracts.md rule 4) */

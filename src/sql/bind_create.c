@@ -159,8 +159,8 @@ static enum status set_options(struct binder *binder, const struct ast_options *
     struct option_given *list =
         ARENA_ARRAY(&object->arena, own + options->count + 1, struct option_given);
     TRY(object_memory(binder, object));
-    if (own)
-        memcpy(list, object->options, own * sizeof(*list));
+    for (size_t i = 0; i < own; i++) /* of LIKE: its places are of another statement */
+        list[i] = (struct option_given){object->options[i].key, object->options[i].value, {0}};
     object->options = list;
     for (const struct ast_option *option = options->first; option; option = option->next) {
         size_t at = 0;

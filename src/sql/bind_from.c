@@ -188,8 +188,8 @@ static enum status with_options(struct binder *binder, const struct catalog_obje
     struct option_given *options =
         ARENA_ARRAY(&copy->arena, table->option_count + hints->count, struct option_given);
     TRY(arena_check(&copy->arena, "a table with options", binder->err));
-    if (table->option_count)
-        memcpy(options, table->options, table->option_count * sizeof(*options));
+    for (size_t i = 0; i < table->option_count; i++) /* their places are of another statement */
+        options[i] = (struct option_given){table->options[i].key, table->options[i].value, {0}};
     for (const struct ast_option *hint = hints->first; hint; hint = hint->next) {
         const char *key = arena_strndup(&copy->arena, hint->key.data, hint->key.length);
         const char *value = arena_strndup(&copy->arena, hint->value.data, hint->value.length);
@@ -244,6 +244,8 @@ enum status bind_relation(struct binder *binder, const struct ast_name *name,
             status = plugin_validate(binder->session->registry, &copy->description, binder->err);
         if (status != OK) {
             catalog_object_unref(copy);
+            if (!binder->err->pos.line)
+                error_at(binder->err, name->pos);
             return status;
         }
         TRY(hold(binder, copy, &reference));
