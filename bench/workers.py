@@ -11,7 +11,7 @@ from _leat import Broker, median, orders_table, produce, run_measured
 
 COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000_000
 SQL = orders_table("orders4") + """
-CREATE TABLE nowhere (k BIGINT, orders BIGINT, total DECIMAL(38, 2), PRIMARY KEY (k) NOT ENFORCED)
+CREATE TABLE nowhere (k INT, orders BIGINT, total DECIMAL(38, 2), PRIMARY KEY (k) NOT ENFORCED)
   WITH ('connector' = 'blackhole');
 INSERT INTO nowhere SELECT order_id % 1000000, COUNT(*), SUM(order_amount) FROM orders
   GROUP BY order_id % 1000000;
