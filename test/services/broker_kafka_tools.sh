@@ -19,7 +19,7 @@ check() { # NAME, status before
 broker=$!
 trap 'kill $broker 2> /dev/null; wait $broker' EXIT
 sleep 1
-tool TopicCommand --bootstrap-server $server --create --topic t --partitions 1 --config retention.ms=-1 | grep -q "Created topic t"
+tool TopicCommand --bootstrap-server $server --create --topic t --partitions 1 --config retention.ms=-1 --config index.interval.bytes=500 | grep -q "Created topic t"
 check "TopicCommand --create"
 tool TopicCommand --bootstrap-server $server --describe --topic t > "$dir/describe"
 grep -q "PartitionCount: 1.*retention.ms=-1" "$dir/describe"
@@ -37,9 +37,23 @@ cmp -s "$dir/sent" "$dir/received"
 check "ConsoleConsumer reads what was sent"
 [ "$(tool GetOffsetShell --bootstrap-server $server --topic t)" = t:0:1500 ]
 check "GetOffsetShell"
-tool DumpLogSegments --print-data-log --files "$dir/data/topics/t-0/00000000000000000000.log" > "$dir/dump"
+kill $broker # a clean stop writes the last segment's indexes
+wait $broker
+files() { printf '%s,' "$dir"/data/topics/t-0/*."$1" | sed 's/,$//'; }
+tool DumpLogSegments --print-data-log --files "$(files log)" > "$dir/dump"
 grep -q "compresscodec: zstd" "$dir/dump" && grep -q "payload: 300 lz4" "$dir/dump"
-check "DumpLogSegments reads the segment"
+check "DumpLogSegments reads the segments"
+[ "$(grep -c 'payload: ' "$dir/dump")" = 1500 ]
+check "... all records of them"
+tool DumpLogSegments --index-sanity-check --files "$(files index),$(files timeindex)" > "$dir/dump"
+[ "$(grep -c 'passed sanity check' "$dir/dump")" = "$(ls "$dir"/data/topics/t-0/*index | wc -l)" ]
+check "... and passes their indexes"
+tool DumpLogSegments --files "$(files index),$(files timeindex)" > "$dir/dump"
+! grep -qiE "mismatch|out of order|exception" "$dir/dump" && grep -q "^offset: " "$dir/dump"
+check "... entry by entry"
+"${BUILD:-$here/build}/test/tool/broker_main" "$dir/data" "$port" > /dev/null 2> "$dir/broker.log" &
+broker=$!
+sleep 1
 tool TopicCommand --bootstrap-server $server --delete --topic t
 check "TopicCommand --delete"
 echo "1..$number"
