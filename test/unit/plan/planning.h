@@ -2,8 +2,9 @@
 #ifndef LEAT_TEST_PLANNING_H
 #define LEAT_TEST_PLANNING_H
 
+#include "base/must.h"
 #include "plan/plan.h"
-#include "test/unit/check.h"
+#include "check.h"
 
 static enum status toy_bounded(const struct table_description *table, bool *out, struct error *err)
 {
