@@ -96,3 +96,77 @@ TEST(statements_that_parse)
                        err.pos.column, err.text, err.hint);
     }
 }
+
+/* keyword.c and the %fallback of grammar.y agree on which words are reserved. */
+TEST(words_that_can_be_names)
+{
+    uint32_t words = 0;
+    for (int code = 1; code < 400; code++) {
+        const char *word = keyword_text(code);
+        bool reserved = false;
+        char text[64];
+        struct parse parse;
+        if (!word)
+            continue;
+        words++;
+        CHECK_INT(keyword_find(str_of(word), &reserved), code);
+        snprintf(text, sizeof(text), "SELECT 1 AS %s", word);
+        enum status status = parse_text(&parse, PARSE_STATEMENT, str_of(text));
+        arena_fini(&arena);
+        if ((status == OK) == reserved)
+            CHECK_FAIL("%s: %s", text, status_name(status));
+    }
+    CHECK(words > 100);
+    CHECK_INT(keyword_find(STR("nosuchword"), NULL), 0);
+    CHECK_INT(keyword_find(STR("Select"), NULL), keyword_find(STR("SELECT"), NULL));
+}
+
+TEST(complete_statements)
+{
+    static const char *const COMPLETE[] = {
+        "SELECT 1;",
+        "SELECT ';' ; ",
+        "SELECT 1 -- ;\n;",
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT CASE WHEN x THEN 1 END; END;",
+        "BEGIN STATEMENT SET; INSERT INTO a SELECT 1; END;",
+    };
+    static const char *const OPEN[] = {
+        "",
+        "SELECT 1",
+        "SELECT ';",
+        "SELECT `;",
+        "SELECT 1 -- ;",
+        "SELECT /* ;",
+        "EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT CASE WHEN x THEN 1 END;",
+        "EXPLAIN STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT 1; END",
+        "BEGIN STATEMENT SET;",
+    };
+    for (size_t i = 0; i < sizeof(COMPLETE) / sizeof(COMPLETE[0]); i++)
+        if (!sql_is_complete(str_of(COMPLETE[i])))
+            CHECK_FAIL("complete: %s", COMPLETE[i]);
+    for (size_t i = 0; i < sizeof(OPEN) / sizeof(OPEN[0]); i++)
+        if (sql_is_complete(str_of(OPEN[i])))
+            CHECK_FAIL("not complete: %s", OPEN[i]);
+}
+
+/* Where tokens are: lines, columns in characters, offsets in bytes. */
+TEST(positions)
+{
+    struct lexer lexer;
+    struct token token;
+    struct str text = STR("a \xc3\xa4\xc3\xb6\n  `b``c` -- x\n\t'\xe2\x82\xac\n' 12.5e-3<>");
+    static const struct {
+        uint32_t line, column, offset, length;
+    } WANT[] = {{1, 1, 0, 1},  {1, 3, 2, 4},  {2, 3, 9, 6},
+                {3, 2, 22, 6}, {4, 3, 29, 7}, {4, 10, 36, 2}};
+    lexer_init(&lexer, text, (struct source_pos){0});
+    for (size_t i = 0; i < sizeof(WANT) / sizeof(WANT[0]); i++) {
+        CHECK_OK(lexer_next(&lexer, &token, &err));
+        CHECK_INT(token.pos.line, WANT[i].line);
+        CHECK_INT(token.pos.column, WANT[i].column);
+        CHECK_INT(token.pos.offset, WANT[i].offset);
+        CHECK_INT(token.pos.length, WANT[i].length);
+    }
+    CHECK_OK(lexer_next(&lexer, &token, &err));
+    CHECK_INT(token.code, 0);
+}
