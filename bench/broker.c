@@ -117,7 +117,12 @@ static void produce(const char *server, pid_t pid, const char *topic_name, const
     cpu_of(pid, &user_end_s, &system_end_s);
     double broker_s = user_end_s - user_s + system_end_s - system_s;
     int64_t low = 0, high = 0;
-    rd_kafka_query_watermark_offsets(client, topic_name, 0, &low, &high, 10000);
+    /* acks=1 is answered before the sync, and nothing unsynced is shown: it may take a moment. */
+    for (int turn = 0; turn < 100 && high < count; turn++) {
+        if (turn)
+            usleep(100000);
+        rd_kafka_query_watermark_offsets(client, topic_name, 0, &low, &high, 10000);
+    }
     printf(
         "%5zu B acks=%-3s  broker CPU %.3f s per million, %.3f s per GB (user %.2f system %.2f s)"
         "  wall %.2f million/s %.0f MB/s  client CPU %.2f s per million%s\n",

@@ -123,6 +123,17 @@ def test_port_in_use(broker):
         check(broker.directory in last and str(broker.process.pid) in last, "a data directory in use, too", last)
 
 
+def test_wildcard():
+    port = int(os.environ.get("PORT2", "19593"))
+    broker = Broker(directory=os.path.join(DIRECTORY, "wildcard"), port=f"0.0.0.0:{port}").start()
+    consumer = Consumer({"bootstrap.servers": f"127.0.0.2:{port}", "group.id": "none"})
+    nodes = consumer.list_topics(timeout=10).brokers
+    check([(node.host, node.port) for node in nodes.values()] == [("127.0.0.2", port)],
+          "with a wildcard listener a client is told the address it has reached", nodes)
+    consumer.close()
+    broker.stop()
+
+
 def main():
     broker = Broker().start()
     test_latency("1")
@@ -131,6 +142,7 @@ def main():
     test_idle_connections(broker)
     test_many_waiting()
     test_port_in_use(broker)
+    test_wildcard()
     connection = socket.create_connection(("127.0.0.1", PORT), 5)
     start = time.monotonic()
     check(broker.stop() == 0 and time.monotonic() - start < 3, "clean stop with a connection open")
