@@ -19,6 +19,10 @@ static enum status bad_records(struct source_state *state, const struct split *s
 {
     const struct bad_rows *bad = &state->bad;
     uint32_t detail = 0;
+    if (bad->ignore) { /* the format's own option: dropped and counted */
+        metric_add(&state->op->metrics.bad_rows, bad->count);
+        return OK;
+    }
     for (uint32_t r = 0; bad->count && r < records->count; r++) {
         if (!bitmap_get(bad->records, r))
             continue;

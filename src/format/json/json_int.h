@@ -90,6 +90,9 @@ enum json_cell { JSON_CELL_OK, JSON_CELL_NULL, JSON_CELL_BAD, JSON_CELL_MEMORY }
 enum json_cell json_set_cell(struct decoder *decoder, struct json_column *column, uint32_t row,
                              struct json_token token);
 
+/* Is it JSON at all? Inner scalars of an object or array are not checked. */
+bool json_token_valid(struct decoder *decoder, struct json_token token);
+
 /* json.c: ERR_UNSUPPORTED for types the format does not do yet. */
 enum status json_check_column(const struct table_field *field, const char *table,
                               struct error *err) STATUS_CHECKED;

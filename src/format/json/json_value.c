@@ -370,6 +370,17 @@ static enum json_cell set_temporal(struct decoder *decoder, struct vec *vec, uin
     return good ? JSON_CELL_OK : JSON_CELL_BAD;
 }
 
+bool json_token_valid(struct decoder *decoder, struct json_token token)
+{
+    struct str str;
+    bool in_input;
+    if (is_string(token))
+        return string_of(decoder, token, &str, &in_input) != JSON_CELL_BAD;
+    return token.data[0] == '{' || token.data[0] == '[' || token_is(token, "true") ||
+           token_is(token, "false") || token_is(token, "null") ||
+           is_json_number(token.data, token.data + token.length);
+}
+
 enum json_cell json_set_cell(struct decoder *decoder, struct json_column *column, uint32_t row,
                              struct json_token token)
 {

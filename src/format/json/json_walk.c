@@ -192,7 +192,8 @@ static bool store(struct decoder *decoder, const struct json_document *document,
     enum json_cell cell = json_set_cell(decoder, column, document->row, token);
     if (__builtin_expect(cell == JSON_CELL_OK, 1))
         return true;
-    if (cell == JSON_CELL_BAD && !decoder->options.ignore_parse_errors) {
+    if (cell == JSON_CELL_BAD &&
+        (!decoder->options.ignore_parse_errors || !json_token_valid(decoder, token))) {
         struct buf type;
         buf_init(&type, 4096);
         type_format(&type, column->type);
