@@ -65,6 +65,7 @@ def wanted(line):
             return None  # half a pair is no text
         if kinds is int and good and value is not None:
             good = -2**63 <= value < 2**63
+        good = good and not (isinstance(value, str) and "\0" in value)  # the printer cuts texts there
         row.append(value if good else ...)
     return row
 
