@@ -192,7 +192,7 @@ class Runner:
         code, output = run_process(command, int(seconds) * 2 + 60, cwd=ROOT)
         return Result(passed=1) if code == 0 else Result(failed=1, text=output[-OUTPUT_LIMIT:])
 
-    def tests_cases(self, tier, patterns, program_name):
+    def tests_cases(self, tier, patterns, program_name, arguments=()):
         """Case files run by one of our own programs, which prints TAP."""
         program = os.path.join(self.build, "test/case", program_name)
         for path in self.files(*patterns):
@@ -200,14 +200,15 @@ class Runner:
             if not os.path.exists(program):
                 yield Test(name, lambda: Result(skipped=1, reason=f"there is no {program_name} program yet"))
                 continue
-            yield Test(name, lambda command=[program, path], limit=file_timeout(path, 60):
+            yield Test(name, lambda command=[program, *arguments, path], limit=file_timeout(path, 60):
                        self.program(command, limit, cwd=ROOT))
 
     def tests_function(self):
         return self.tests_cases("function", ["test/function/**/*.triples"], "function_case")
 
     def tests_sql(self):
-        return self.tests_cases("sql", ["test/sql/**/*.test"], "sql_case")
+        return self.tests_cases("sql", ["test/sql/**/*.test"], "sql_case",
+                                ["--seeds", "20"] if self.options.long else [])
 
     def tests_cli(self):
         for path in self.files("test/cli/**/*.test"):

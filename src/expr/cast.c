@@ -112,10 +112,9 @@ static bool is_same_in_memory(const struct type *from, const struct type *to)
         return from->scale == to->scale && from->precision <= to->precision &&
                type_physical(from) == type_physical(to);
     case TYPE_TIME:
-        return from->precision <= to->precision || to->precision >= 3;
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_LTZ:
-        return from->precision <= to->precision && (from->precision > 6) == (to->precision > 6);
+        return from->precision == to->precision; /* a vector is printed by its own type's */
     default:
         break;
     }

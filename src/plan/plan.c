@@ -98,8 +98,8 @@ static enum status build(struct planner *planner, const struct statement *statem
             TRY(lower_insert(planner, &statement->inserts[i], entries[i]));
     }
     planner->plan->bounded = all_bounded(planner);
-    TRY(check_sorts(planner));
     TRY(plan_changelogs(planner));
+    TRY(check_sorts(planner));
     return plan_split_aggregates(planner);
 }
 

@@ -2,6 +2,7 @@
  *
  *   sql_case FILE.test...        all modes; prints TAP
  *   sql_case --mode M FILE.test  one mode
+ *   sql_case --seeds N FILE.test each simulated mode N times, with other orders of steps
  *   sql_case --modes             lists them
  */
 #include <stdio.h>
@@ -277,7 +278,23 @@ static void print_problem(const char *text)
     free(copy);
 }
 
-static bool run_file(const char *path, const char *only_mode, int *number)
+static bool run_mode(const struct case_file *file, const char *path, const struct sql_mode *mode,
+                     int *number)
+{
+    struct problem problem;
+    buf_init(&problem.text, CASE_MAX_FILE_BYTES);
+    run_case(&problem, file, mode);
+    bool passed = problem.text.length == 0;
+    printf("%s %d - %s %s seed %llu\n", passed ? "ok" : "not ok", ++*number, path, mode->name,
+           (unsigned long long)mode->seed);
+    if (!passed)
+        print_problem(buf_text(&problem.text));
+    fflush(stdout);
+    buf_fini(&problem.text);
+    return passed;
+}
+
+static bool run_file(const char *path, const char *only_mode, uint64_t seeds, int *number)
 {
     struct case_file file;
     bool loaded = case_file_load(&file, path), good = loaded;
@@ -286,16 +303,12 @@ static bool run_file(const char *path, const char *only_mode, int *number)
     for (int i = 0; loaded && i < MODE_COUNT; i++) {
         if ((only_mode && strcmp(only_mode, MODES[i].name) != 0) || !mode_fits(&file, &MODES[i]))
             continue;
-        struct problem problem;
-        buf_init(&problem.text, CASE_MAX_FILE_BYTES);
-        run_case(&problem, &file, &MODES[i]);
-        bool passed = problem.text.length == 0;
-        printf("%s %d - %s %s\n", passed ? "ok" : "not ok", ++*number, path, MODES[i].name);
-        if (!passed)
-            print_problem(buf_text(&problem.text));
-        fflush(stdout);
-        good = good && passed;
-        buf_fini(&problem.text);
+        struct sql_mode mode = MODES[i];
+        for (uint64_t run = 0; run < (mode.worker_threads ? 1 : seeds); run++) {
+            mode.seed = MODES[i].seed + run * MODE_COUNT;
+            if (!run_mode(&file, path, &mode, number))
+                good = false;
+        }
     }
     case_file_fini(&file);
     return good;
@@ -304,6 +317,7 @@ static bool run_file(const char *path, const char *only_mode, int *number)
 int main(int argc, char **argv)
 {
     const char *mode = NULL;
+    uint64_t seeds = 1;
     int number = 0;
     bool good = true;
     for (int i = 1; i < argc; i++) {
@@ -316,7 +330,11 @@ int main(int argc, char **argv)
             mode = argv[++i];
             continue;
         }
-        if (!run_file(argv[i], mode, &number))
+        if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
+            seeds = strtoull(argv[++i], NULL, 10);
+            continue;
+        }
+        if (!run_file(argv[i], mode, seeds, &number))
             good = false;
     }
     printf("1..%d\n", number);
