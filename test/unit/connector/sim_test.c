@@ -81,6 +81,12 @@ static const char *poll(struct source_reader *reader, uint32_t max_rows)
     }
 }
 
+static void teardown(void)
+{
+    sim_reset();
+    test_context_fini(&context);
+}
+
 TEST(batches_marks_kinds)
 {
     struct test_table table;
@@ -98,6 +104,7 @@ TEST(batches_marks_kinds)
     CHECK_STR(poll(open.readers[0], 2), "5|A\n\n");
     CHECK_STR(poll(open.readers[0], 2), "END");
     close_table(&open);
+    teardown();
 }
 
 TEST(order_between_tables_and_splits)
@@ -129,6 +136,7 @@ TEST(order_between_tables_and_splits)
     CHECK_STR(poll(first.readers[0], 9), "END");
     close_table(&first);
     close_table(&second);
+    teardown();
 }
 
 TEST(positions)
@@ -151,6 +159,7 @@ TEST(positions)
     CHECK_STR(poll(open.readers[0], 9), "WAIT");
     close_table(&open);
     buf_fini(&position);
+    teardown();
 }
 
 TEST(bad_plans)
@@ -177,6 +186,7 @@ TEST(bad_plans)
     CHECK(open_table(&open, &table, NULL, 0));
     CHECK(strstr(poll(open.readers[0], 9), "line 1, column 'a': 'x' is not a valid INT"));
     close_table(&open);
+    teardown();
 }
 
 static enum status set_int(struct vec *vec, uint32_t row, const char *text)
@@ -219,4 +229,5 @@ TEST(capture)
     batch_unref(batch);
     sim_reset();
     CHECK_INT(sim_captured_count("t"), 0);
+    teardown();
 }
