@@ -17,6 +17,36 @@ static bool updates(const struct plan_node *node)
     return node->changelog != CHANGELOG_APPEND;
 }
 
+static unsigned integer_digits(const struct type *type)
+{
+    static const unsigned digits[] = {
+        [TYPE_TINYINT] = 3, [TYPE_SMALLINT] = 5, [TYPE_INT] = 10, [TYPE_BIGINT] = 19};
+    return digits[type->root];
+}
+
+/* Different values stay different: an integer made wider, DECIMAL or text; a text made longer. */
+static bool is_injective_cast(const struct type *from, const struct type *to)
+{
+    if (type_same(from, to))
+        return true;
+    if (type_is_integer(from)) {
+        if (type_is_integer(to))
+            return to->root >= from->root;
+        if (to->root == TYPE_DECIMAL)
+            return to->precision >= to->scale + integer_digits(from);
+        return to->root == TYPE_VARCHAR && (unsigned)to->length > integer_digits(from);
+    }
+    return from->root == TYPE_VARCHAR && to->root == TYPE_VARCHAR && to->length >= from->length;
+}
+
+/* Does the expression keep the column's values apart? */
+static bool keeps_column(const struct expr *expr, uint32_t column)
+{
+    while (expr->kind == EXPR_CAST && is_injective_cast(expr->args[0]->type, expr->type))
+        expr = expr->args[0];
+    return expr->kind == EXPR_COLUMN && expr->column == column;
+}
+
 /* The input's key columns as output columns of a calc; false when one is not passed through. */
 static bool key_through_calc(struct planner *planner, struct plan_node *node)
 {
@@ -26,8 +56,7 @@ static bool key_through_calc(struct planner *planner, struct plan_node *node)
         return false;
     for (uint32_t k = 0; k < input->upsert_key_count; k++) {
         uint32_t i = 0;
-        while (i < node->column_count && !(node->calc.exprs[i]->kind == EXPR_COLUMN &&
-                                           node->calc.exprs[i]->column == input->upsert_key[k]))
+        while (i < node->column_count && !keeps_column(node->calc.exprs[i], input->upsert_key[k]))
             i++;
         if (i == node->column_count)
             return false;
