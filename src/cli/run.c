@@ -164,8 +164,9 @@ static enum status run_statement(struct run *run, struct statement *statement, s
         statement->kind = STATEMENT_EXPLAIN;
     if (statement->kind == STATEMENT_SELECT)
         return run_query(run, statement, arena, is_job, err);
-    TRY(engine_execute(run->session, statement, arena, NULL, &result, err));
-    enum status status = OK;
+    enum status status = engine_execute(run->session, statement, arena, NULL, &result, err);
+    *is_job = status != OK && result.job; /* an INSERT that was waited for */
+    TRY(status);
     if (result.kind == RESULT_TEXT || result.kind == RESULT_TABLE)
         status = result_print(&result, run->form, err);
     engine_result_fini(&result);

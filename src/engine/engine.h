@@ -80,7 +80,8 @@ struct query_callbacks { /* NULL members: nobody */
 };
 
 /* Execute a bound statement. The statement and its arena are taken over (also on failure): a job
- * keeps them until it is freed. out is filled on OK. */
+ * keeps them until it is freed. out is filled on OK; after a failure only out->job counts: not NULL
+ * when an INSERT was waited for (table.dml-sync) and its job failed. */
 enum status engine_execute(struct session *session, struct statement *statement,
                            struct arena *arena, const struct query_callbacks *callbacks,
                            struct engine_result *out, struct error *err) STATUS_CHECKED;

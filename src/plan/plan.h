@@ -49,7 +49,8 @@ struct plan_node {
     const char *state_name;        /* stable (contracts.md rule 16); NULL: keeps no state */
     uint32_t parallelism;          /* equal along a chain; of an exchange: its receivers' */
     enum plan_changelog changelog; /* of the output */
-    bool has_upsert_key; /* of the output; also one of no columns: a single row (global aggregate) */
+    bool
+        has_upsert_key; /* of the output; also one of no columns: a single row (global aggregate) */
     uint32_t upsert_key_count;
     const uint32_t *upsert_key;
     uint32_t column_count;
@@ -164,10 +165,14 @@ struct plan {
     struct catalog_object **objects;
 };
 
-enum plan_phases { PHASES_AUTO, PHASES_TWO, PHASES_ONE }; /* in the order of the setting's choices */
+enum plan_phases {
+    PHASES_AUTO,
+    PHASES_TWO,
+    PHASES_ONE
+}; /* in the order of the setting's choices */
 
 struct plan_settings {
-    enum plan_phases phases;      /* table.optimizer.agg-phase-strategy */
+    enum plan_phases phases; /* table.optimizer.agg-phase-strategy */
     uint32_t parallelism;    /* parallelism.default */
     int mini_batch;          /* table.exec.mini-batch.enabled: -1 unset, 0 false, 1 true */
     int64_t idle_timeout_ms; /* table.exec.source.idle-timeout */
