@@ -234,6 +234,40 @@ enum status plan_changelog_forward(struct planner *planner)
     return OK;
 }
 
+static const struct expr *changing_call(const struct expr *expr)
+{
+    const struct expr *found = NULL;
+    if (expr_is_deterministic(expr))
+        return NULL;
+    for (uint32_t i = 0; i < expr->arg_count && !found; i++)
+        found = changing_call(expr->args[i]);
+    return found ? found : expr;
+}
+
+/* Rule 5: a row that is taken back has to look as it did when it was emitted. */
+static enum status check_deterministic(struct planner *planner, const struct plan_node *node,
+                                       const struct edge_wishes *own)
+{
+    const struct expr *bad = NULL;
+    if (node->op != PLAN_CALC || node->input_outputs || !updates(node->inputs[0]))
+        return OK;
+    if (node->calc.condition)
+        bad = changing_call(node->calc.condition);
+    for (uint32_t i = 0; i < node->column_count && own->update_before && !bad; i++)
+        bad = changing_call(node->calc.exprs[i]);
+    if (!bad)
+        return OK;
+    error_set(planner->err, ERR_UNSUPPORTED,
+              "%s is not the same again when a row of this changing result is taken back; "
+              "materializing it is not built",
+              bad->kind == EXPR_CALL ? bad->call.def->name : "this expression");
+    if (planner->err)
+        error_at(planner->err, bad->pos);
+    error_hint(planner->err, "compute it before the rows are aggregated, or write the result to a "
+                             "table with a primary key");
+    return ERR_UNSUPPORTED;
+}
+
 enum status plan_changelogs(struct planner *planner)
 {
     struct edge_wishes *wishes =
@@ -245,6 +279,7 @@ enum status plan_changelogs(struct planner *planner)
     for (uint32_t i = 0; i < planner->node_count; i++) {
         struct plan_node *node = planner->nodes[i];
         const struct edge_wishes *own = &wishes[i];
+        TRY(check_deterministic(planner, node, own));
         bool coalesce = !own->no_coalesce && planner->settings->mini_batch != 0;
         if (node->op == PLAN_GROUP_AGGREGATE) {
             node->group.emit_update_before = own->update_before;
