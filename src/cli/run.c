@@ -184,12 +184,12 @@ static enum status run_text(struct run *run, const char *name, struct str text, 
         struct arena arena;
         struct statement statement = {0};
         arena_init(&arena, NULL, SCRIPT_ARENA_MAX);
+        *is_job = false; /* the statement before may have been one */
         status = sql_next(script, session_sql(run->session), &arena, &statement, err);
         if (status != OK) {
             arena_fini(&arena);
             break;
         }
-        *is_job = false;
         status = run_statement(run, &statement, &arena, is_job, err);
     }
     sql_script_close(script);
