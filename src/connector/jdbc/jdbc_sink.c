@@ -19,6 +19,7 @@
 
 #define BACK_OFF_FIRST_US 1000
 #define BACK_OFF_MAX_US   100000
+#define PACE_US           5000   /* from the start of one write of upserts to the next */
 #define SAY_LOCKED_US     200000 /* waits shorter than this are not worth a sentence */
 #define KEY_BYTES_MAX     (1u << 28)
 
@@ -275,11 +276,25 @@ static enum status write_patiently(struct sink_writer *writer, uint32_t first, u
     }
 }
 
+/* Rows that come soon after a write wait a little, so that many changes of a key cost one: a stream
+ * is written at most 200 times a second, a change after a pause at once. */
+static void keep_pace(struct sink_writer *writer, int64_t started_us)
+{
+    mutex_lock(&writer->mutex);
+    while (!writer->must_sync && !writer->closing && !writer->full) {
+        int64_t left_us = started_us + PACE_US - io_monotonic_us(writer->sink->io);
+        if (left_us <= 0 || !condition_wait_for(&writer->changed, &writer->mutex, left_us))
+            break;
+    }
+    mutex_unlock(&writer->mutex);
+}
+
 static void run_job(struct io_job *job)
 {
     struct sink_writer *writer = container_of(job, struct sink_writer, job);
     struct sink *sink = writer->sink;
     struct error err = {0};
+    int64_t started_us = io_monotonic_us(sink->io);
     mutex_lock(&writer->mutex);
     struct jdbc_rows taken = writer->pending;
     writer->pending = writer->writing;
@@ -310,6 +325,8 @@ static void run_job(struct io_job *job)
     if (status != OK)
         writer->failure = err;
     mutex_unlock(&writer->mutex);
+    if (status == OK && sink->upserts && count > 0)
+        keep_pace(writer, started_us);
 }
 
 /* Goes on while there is more; after busy is cleared the writer may be closed at any time. */
@@ -454,6 +471,7 @@ static enum push_result writer_write(struct sink_writer *writer, struct batch *b
         result = failed(writer, err);
     } else if (jdbc_rows_full(&writer->pending)) {
         writer->full = true;
+        condition_broadcast(&writer->changed);
         result = PUSH_FULL;
     } else if (jdbc_rows_add(&writer->pending, batch, writer->sink->table, &writer->keys, err) !=
                OK) {
@@ -479,6 +497,7 @@ static enum push_result writer_finish(struct sink_writer *writer, struct error *
         result = PUSH_DONE;
     } else {
         writer->must_sync = true;
+        condition_broadcast(&writer->changed);
         submit = start(writer);
     }
     mutex_unlock(&writer->mutex);
