@@ -2,7 +2,7 @@
 
 Tables of INT, BIGINT and STRING columns with NULLs; projections, filters, sub-queries, UNION [ALL], DISTINCT,
 GROUP BY with FILTER, DISTINCT and HAVING up to three levels deep (so that aggregations run over changing
-inputs). Each query runs at parallelism 1, at 3 with local and global aggregation, and with every change
+inputs); some tables hold rows that are deleted or updated later. TUMBLE windows without late rows. Each query runs at parallelism 1, at 3 with local and global aggregation, and with every change
 emitted. What the two systems define differently (division of doubles, AVG, integer overflow) is not made.
 SEED and QUERIES (default 150) change what is run; a failure prints both queries and the seed.
 """
@@ -24,6 +24,7 @@ MODES = {
 WORDS = ["a", "b", "ab", "abc", "B", "", "x y", "zz"]
 
 Column = collections.namedtuple("Column", "name kind")  # kind: "int" or "text"
+Top = collections.namedtuple("Top", "sql sqlite is_ordered is_global", defaults=(False, False))
 Query = collections.namedtuple("Query", "sql columns")
 
 
@@ -154,45 +155,105 @@ class Generator:
     def query(self, depth):
         return self.rng.choice([self.select, self.aggregate, self.aggregate, self.union])(depth)
 
+    def window(self):
+        """The same windows as a table function and as arithmetic on seconds."""
+        rng, columns = self.rng, self.tables["e"][1:]
+        size, offset = rng.choice([5, 17, 60]), rng.choice([0, 3])
+        key, keys = ("k AS c0, ", "k, ") if rng.random() < 0.6 else ("", "")
+        calls = ", ".join(f"{self.call(columns)[0]} AS {self.name()}" for _ in range(rng.randint(1, 3)))
+        where = f" WHERE {self.condition(columns)}" if rng.random() < 0.5 else ""
+        having = f" HAVING COUNT(*) {rng.choice(['> 1', '< 3', '= 2'])}" if rng.random() < 0.4 else ""
+        start = "TIMESTAMPDIFF(SECOND, TIMESTAMP '1970-01-01 00:00:00', window_start)"
+        function = f"TABLE(TUMBLE(TABLE e, DESCRIPTOR(ts), INTERVAL '{size}' SECOND, INTERVAL '{offset}' SECOND))"
+        return Top(f"SELECT {key}{start} AS w, {calls} FROM {function}{where} "
+                   f"GROUP BY {keys}window_start, window_end{having}",
+                   f"SELECT {key}((sec - {offset}) / {size}) * {size} + {offset} AS w, {calls} FROM e{where} "
+                   f"GROUP BY {keys}2{having}" if keys else
+                   f"SELECT ((sec - {offset}) / {size}) * {size} + {offset} AS w, {calls} FROM e{where} "
+                   f"GROUP BY 1{having}")
+
     def top(self):
+        if self.rng.random() < 0.15:
+            return self.window()
         query = self.query(self.rng.randint(0, 3))
         choice = self.rng.random()
         if choice < 0.15:  # one row over everything; COUNT(*) tells an empty input, for which leat has no row
             text, _ = self.call(query.columns)
-            return f"SELECT COUNT(*) AS n, {text} AS v FROM ({query.sql}) AS top", False, True
+            sql = f"SELECT COUNT(*) AS n, {text} AS v FROM ({query.sql}) AS top"
+            return Top(sql, sql, is_global=True)
         if choice < 0.3:
             order = ", ".join(f"{c.name}{self.rng.choice(['', ' DESC'])}" for c in query.columns)
-            return f"SELECT * FROM ({query.sql}) AS top ORDER BY {order} LIMIT {self.rng.randint(1, 6)}", True, False
-        return query.sql, False, False
+            sql = f"SELECT * FROM ({query.sql}) AS top ORDER BY {order} LIMIT {self.rng.randint(1, 6)}"
+            return Top(sql, sql, is_ordered=True)
+        return Top(query.sql, query.sql)
+
+
+def random_row(columns, rng):
+    values = [rng.randint(-4, 6) if c.kind == "int" else rng.choice(WORDS) for c in columns]
+    return [None if rng.random() < 0.15 else value for value in values]
 
 
 def make_tables(rng):
     tables = {
         "t": [Column("a", "int"), Column("b", "int"), Column("s", "text")],
         "u": [Column("k", "text"), Column("v", "int")],
+        "e": [Column("sec", "int"), Column("k", "text"), Column("v", "int")],
     }
     rows = {}
     for name, columns in tables.items():
         rows[name] = []
         for _ in range(rng.randint(0, 40)):
-            values = [rng.randint(-4, 6) if c.kind == "int" else rng.choice(WORDS) for c in columns]
-            rows[name].append([None if rng.random() < 0.15 else value for value in values])
+            rows[name].append(random_row(columns, rng))
+    for row in rows["e"]:
+        row[0] = rng.randint(100, 400)
     return tables, rows
+
+
+def line_of(row):
+    return " | ".join("NULL" if v is None else str(v) if isinstance(v, int) else "''" + v + "''" for v in row)
+
+
+def plain_lines(rows, columns, rng):
+    lines = []
+    for row in rows:
+        lines.append(line_of(row))
+        if rng.random() < 0.1:
+            lines.append("---")
+        if rng.random() < 0.1:
+            lines.append(f"@split {rng.randrange(3)}")
+    return lines
+
+
+def changing_lines(rows, columns, rng):
+    """Rows of which some were others before, and some that are gone in the end."""
+    lines, pending = [], []
+    for row in rows + [None] * (len(rows) // 3):
+        if row is None or rng.random() < 0.3:
+            other = random_row(columns, rng)
+            lines.append("+I " + line_of(other))
+            pending.append((other, row))
+        else:
+            lines.append("+I " + line_of(row))
+        while pending and rng.random() < 0.4:
+            old, new = pending.pop(rng.randrange(len(pending)))
+            lines += ["-D " + line_of(old)] if new is None else ["-U " + line_of(old), "+U " + line_of(new)]
+        if rng.random() < 0.1:
+            lines.append("---")
+    for old, new in pending:
+        lines += ["-D " + line_of(old)] if new is None else ["-U " + line_of(old), "+U " + line_of(new)]
+    return lines
 
 
 def leat_ddl(tables, rows, rng):
     text = ""
     for name, columns in tables.items():
         kinds = {"int": rng.choice(["INT", "BIGINT"]), "text": "STRING"}
-        lines = []
-        for row in rows[name]:
-            cells = ["NULL" if v is None else str(v) if isinstance(v, int) else "''" + v + "''" for v in row]
-            lines.append(" | ".join(cells))
-            if rng.random() < 0.1:
-                lines.append("---")
-            if rng.random() < 0.1:
-                lines.append(f"@split {rng.randrange(3)}")
+        changing = name != "e" and rng.random() < 0.5
+        lines = (changing_lines if changing else plain_lines)(rows[name], columns, rng)
         fields = ", ".join(f"{c.name} {kinds[c.kind]}" for c in columns)
+        if name == "e":
+            fields += ", ts AS CAST(TO_TIMESTAMP_LTZ(sec, 0) AS TIMESTAMP(3)), " \
+                      "WATERMARK FOR ts AS ts - INTERVAL '1' DAY"
         text += f"CREATE TABLE {name} ({fields}) WITH ('connector' = 'sim', 'rows' = '" + "\n".join(lines) + "');\n"
     return text
 
@@ -204,14 +265,14 @@ def sqlite_rows(tables, rows, queries):
         fields = ", ".join(f"{c.name} {'INTEGER' if c.kind == 'int' else 'TEXT'}" for c in columns)
         db.execute(f"CREATE TABLE {name} ({fields})")
         db.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * len(columns))})", rows[name])
-    return [[tuple(row) for row in db.execute(sql)] for sql, _, _ in queries]
+    return [[tuple(row) for row in db.execute(sql)] for sql in (query.sqlite for query in queries)]
 
 
 def leat_rows(script, count, options):
     path = os.path.join(DIRECTORY, "queries.sql")
     with open(path, "w") as file:
         file.write(script)
-    done = subprocess.run([LEAT, "run", "--result", "json", *options, path], capture_output=True, text=True,
+    done = subprocess.run([LEAT, "run", "--result", "json", "--set", "table.local-time-zone=UTC", *options, path], capture_output=True, text=True,
                           timeout=100)
     results, current = [], []
     for line in done.stdout.splitlines():
@@ -235,22 +296,22 @@ def round_of(number):
     queries = [generator.top() for _ in range(25)]
     wanted = sqlite_rows(tables, rows, queries)
     ddl = leat_ddl(tables, rows, rng)
-    script = ddl + "".join(f"{sql};\nSELECT {i} AS end_of_query;\n" for i, (sql, _, _) in enumerate(queries))
+    script = ddl + "".join(f"{sql};\nSELECT {i} AS end_of_query;\n" for i, sql in enumerate(query.sql for query in queries))
     bad = 0
     for mode, options in MODES.items():
         got, problem = leat_rows(script, len(queries), options)
-        for (sql, is_ordered, is_global), want, rows_got in zip(queries, wanted, got):
-            if is_global and want[0][0] == 0:
+        for query, want, rows_got in zip(queries, wanted, got):
+            if query.is_global and want[0][0] == 0:
                 want = []
-            same = want == rows_got if is_ordered else ordered(want) == ordered(rows_got)
+            same = want == rows_got if query.is_ordered else ordered(want) == ordered(rows_got)
             if not same:
                 bad += 1
-                print(f"# SEED={SEED} round {number}, {mode}: {sql}\n#   sqlite {want}\n#   leat   {rows_got}")
+                print(f"# SEED={SEED} round {number}, {mode}: {query.sql}\n#   sqlite {want}\n#   leat   {rows_got}")
         if problem:
             bad += 1
             print(f"# SEED={SEED} round {number}, {mode}: {problem}")
             if len(got) < len(queries):
-                print(f"#   {queries[len(got)][0]}")
+                print(f"#   {queries[len(got)].sql}")
         if bad:
             print("# " + ddl.replace("\n", "\n# "))
     return bad
