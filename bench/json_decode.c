@@ -1,6 +1,6 @@
-/* json_decode.c - documents per CPU second of format/json: three columns (text, DECIMAL, text) of the
- * eight of an order, from records to a batch, 2,048 at a time; the sum is checked.
- * Compare with bench/simdjson_limit in the same run. */
+/* json_decode.c - documents per CPU second of format/json: three columns (text, DECIMAL, text) of
+ * the eight of an order, from records to a batch, 2,048 at a time; the sum is checked. Compare with
+ * bench/simdjson_limit in the same run. */
 #include "format/json/json.h"
 
 #include <sched.h>

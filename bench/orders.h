@@ -1,5 +1,6 @@
 /* orders.h - the orders of the ecommerce example as JSON documents, a function of their number: for
- * benchmarks in C and C++. About 265 bytes each; the time advances by a second every 1,000 orders. */
+ * benchmarks in C and C++. About 265 bytes each; the time advances by a second every 1,000 orders.
+ */
 #ifndef LEAT_BENCH_ORDERS_H
 #define LEAT_BENCH_ORDERS_H
 
@@ -12,22 +13,23 @@
 #define ORDER_BYTES_MAX 512
 
 static const char *const ORDER_PRODUCTS[13] = {
-    "Laptop",    "Desktop Computer", "Mobile Phone", "Wrist Band", "Wrist Watch",
-    "LAN Cable", "HDMI Cable",       "TV",           "TV Stand",   "Text Books",
-    "External Hard Drive", "Pen Drive", "Online Course"};
+    "Laptop",       "Desktop Computer", "Mobile Phone",        "Wrist Band",
+    "Wrist Watch",  "LAN Cable",        "HDMI Cable",          "TV",
+    "TV Stand",     "Text Books",       "External Hard Drive", "Pen Drive",
+    "Online Course"};
 static const char *const ORDER_CARDS[6] = {"Visa",   "Master", "Maestro", "American Express",
                                            "Cirrus", "PayPal"};
 static const char *const ORDER_PLACES[22][2] = {
-    {"Australia", "Sydney"},     {"United States", "Florida"}, {"United States", "New York City"},
-    {"France", "Paris"},         {"Sri Lanka", "Colombo"},     {"Bangladesh", "Dhaka"},
-    {"Pakistan", "Islamabad"},   {"China", "Beijing"},         {"Italy", "Rome"},
-    {"Germany", "Berlin"},       {"Canada", "Ottawa"},         {"United Kingdom", "London"},
-    {"Israel", "Jerusalem"},     {"Thailand", "Bangkok"},      {"India", "Chennai"},
-    {"India", "Bangalore"},      {"India", "Mumbai"},          {"India", "Pune"},
-    {"India", "Hyderabad"},      {"India", "Kolkata"},         {"Inida", "New Delhi"},
+    {"Australia", "Sydney"},   {"United States", "Florida"}, {"United States", "New York City"},
+    {"France", "Paris"},       {"Sri Lanka", "Colombo"},     {"Bangladesh", "Dhaka"},
+    {"Pakistan", "Islamabad"}, {"China", "Beijing"},         {"Italy", "Rome"},
+    {"Germany", "Berlin"},     {"Canada", "Ottawa"},         {"United Kingdom", "London"},
+    {"Israel", "Jerusalem"},   {"Thailand", "Bangkok"},      {"India", "Chennai"},
+    {"India", "Bangalore"},    {"India", "Mumbai"},          {"India", "Pune"},
+    {"India", "Hyderabad"},    {"India", "Kolkata"},         {"Inida", "New Delhi"},
     {"Singapore", "Singapore"}};
-static const char *const ORDER_SITES[4] = {"www.amazon.com", "www.flipkart.com",
-                                           "www.snapdeal.com", "www.ebay.com"};
+static const char *const ORDER_SITES[4] = {"www.amazon.com", "www.flipkart.com", "www.snapdeal.com",
+                                           "www.ebay.com"};
 
 struct order {
     uint64_t id;

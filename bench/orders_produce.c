@@ -1,7 +1,7 @@
-/* orders_produce.c - writes orders (orders.h) to a topic with librdkafka's default settings and prints
- * the totals that a reader must find, one line per card type: name, cents, count.
- * Arguments: BOOTSTRAP TOPIC COUNT [CODEC [PARTITIONS [RATE]]]. With PARTITIONS the topic is created
- * first; RATE is orders a second (0: as fast as it goes). Keyless; the partitioner is librdkafka's. */
+/* orders_produce.c - writes orders (orders.h) to a topic with librdkafka's default settings and
+ * prints the totals that a reader must find, one line per card type: name, cents, count. Arguments:
+ * BOOTSTRAP TOPIC COUNT [CODEC [PARTITIONS [RATE]]]. With PARTITIONS the topic is created first;
+ * RATE is orders a second (0: as fast as it goes). Keyless; the partitioner is librdkafka's. */
 #include <librdkafka/rdkafka.h>
 
 #include <stdlib.h>

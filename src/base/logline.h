@@ -1,7 +1,7 @@
 /* logline.h - how a log line is formatted; os/logger.h writes it.
  *
- * One line: "2026-11-21T10:00:00.123Z WARN broker: text key=value ...". Control characters in values
- * are escaped, so that data can never forge a line.
+ * One line: "2026-11-21T10:00:00.123Z WARN broker: text key=value ...". Control characters in
+ * values are escaped, so that data can never forge a line.
  */
 #ifndef LEAT_BASE_LOGLINE_H
 #define LEAT_BASE_LOGLINE_H

@@ -16,9 +16,9 @@ struct metric_cell {
 static inline void metric_add(struct metric_cell *cell, int64_t amount)
 {
     /* single writer: a plain load and store, no locked instruction */
-    atomic_store_explicit(
-        &cell->value, atomic_load_explicit(&cell->value, memory_order_relaxed) + amount,
-        memory_order_relaxed);
+    atomic_store_explicit(&cell->value,
+                          atomic_load_explicit(&cell->value, memory_order_relaxed) + amount,
+                          memory_order_relaxed);
 }
 
 static inline void metric_set(struct metric_cell *cell, int64_t value)

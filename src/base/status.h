@@ -1,7 +1,8 @@
 /* status.h - the result of everything that can fail.
  *
- * One table gives codes, names and the short texts used when a caller adds none. A function that can
- * fail returns `enum status`, marked STATUS_CHECKED; the details travel in `struct error` (error.h).
+ * One table gives codes, names and the short texts used when a caller adds none. A function that
+ * can fail returns `enum status`, marked STATUS_CHECKED; the details travel in `struct error`
+ * (error.h).
  */
 #ifndef LEAT_BASE_STATUS_H
 #define LEAT_BASE_STATUS_H
@@ -40,7 +41,7 @@ enum status {
         STATUS_COUNT
 };
 
-#define STATUS_CHECKED __attribute__((warn_unused_result))
+#define STATUS_CHECKED         __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* The enumerator's own name ("ERR_IO"), for logs and tests. Never NULL. */
@@ -49,7 +50,8 @@ const char *status_name(enum status status);
 /* The short text of the table. Never NULL. */
 const char *status_text(enum status status);
 
-/* Pass a failure on: `TRY(batch_append(...));`. Only where nothing is owned; otherwise `goto out`. */
+/* Pass a failure on: `TRY(batch_append(...));`. Only where nothing is owned; otherwise `goto out`.
+ */
 #define TRY(call)                                                                                  \
     do {                                                                                           \
         enum status try_status_ = (call);                                                          \

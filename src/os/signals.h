@@ -1,7 +1,8 @@
 /* signals.h - SIGINT and SIGTERM as a call on a thread of their own.
  *
- * signals_start() must be the first thing a process does: it blocks both signals in the calling thread, and
- * threads made later inherit that; SIGPIPE is ignored. The thread lives until the process ends.
+ * signals_start() must be the first thing a process does: it blocks both signals in the calling
+ * thread, and threads made later inherit that; SIGPIPE is ignored. The thread lives until the
+ * process ends.
  */
 #ifndef LEAT_OS_SIGNALS_H
 #define LEAT_OS_SIGNALS_H
