@@ -185,13 +185,16 @@ enum status kafka_client_error(rd_kafka_resp_err_t code, struct error *err, cons
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
         status = ERR_RANGE;
         break;
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION: /* a name that no topic can have */
+        status = ERR_OPTION;
+        break;
     default:
         break;
     }
     error_set(err, status, "%s: %s", local.text, rd_kafka_err2str(code));
     if (err) {
         err->retriable = status == ERR_IO || status == ERR_TIMEOUT || status == ERR_NOT_FOUND;
-        err->fatal = status == ERR_RANGE;
+        err->fatal = status == ERR_RANGE || status == ERR_OPTION;
     }
     return status;
 }
