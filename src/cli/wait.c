@@ -215,6 +215,27 @@ static void first_job(void *context, struct engine_job *job)
         left->job = job;
 }
 
+#define REPORTS_MAX 4096
+
+/* Rows that did not go the usual way: never passed over in silence. */
+static void report_left_out(struct engine_job *job)
+{
+    struct operator_report *reports = mem_calloc(REPORTS_MAX, sizeof(*reports));
+    int64_t bad = 0, late = 0;
+    if (!reports)
+        return;
+    uint32_t count = engine_job_operators(job, reports, REPORTS_MAX);
+    for (uint32_t i = 0; i < count && i < REPORTS_MAX; i++) {
+        bad += reports[i].bad_rows;
+        late += reports[i].late_dropped;
+    }
+    mem_free(reports);
+    if (bad)
+        fprintf(stderr, ", %lld bad rows", (long long)bad);
+    if (late)
+        fprintf(stderr, ", %lld rows too late", (long long)late);
+}
+
 static int report(struct engine_job *job)
 {
     struct job_status status;
@@ -225,9 +246,11 @@ static int report(struct engine_job *job)
             fprintf(stderr, "      %s\n", status.error.hint);
         return EXIT_JOB_FAILED;
     }
-    fprintf(stderr, "job '%s' %s: %llu rows read, %llu written\n", engine_job_name(job),
+    fprintf(stderr, "job '%s' %s: %llu rows read, %llu written", engine_job_name(job),
             job_state_name(status.state), (unsigned long long)status.rows_read,
             (unsigned long long)status.rows_written);
+    report_left_out(job);
+    fprintf(stderr, "\n");
     return EXIT_FINE;
 }
 

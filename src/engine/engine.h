@@ -91,6 +91,8 @@ const char *engine_job_name(const struct engine_job *job);
 uint32_t engine_job_id(const struct engine_job *job);
 bool engine_job_bounded(const struct engine_job *job); /* all its inputs end */
 void engine_job_status(struct engine_job *job, struct job_status *out);
+/* As job_operators: fills at most max entries, returns how many there are. */
+uint32_t engine_job_operators(struct engine_job *job, struct operator_report *out, uint32_t max);
 void engine_job_why(struct engine_job *job, struct buf *out);
 void engine_job_stop(struct engine_job *job);
 void engine_job_cancel(struct engine_job *job);

@@ -121,6 +121,11 @@ void engine_job_status(struct engine_job *job, struct job_status *out)
     job_status(job->job, out);
 }
 
+uint32_t engine_job_operators(struct engine_job *job, struct operator_report *out, uint32_t max)
+{
+    return job_operators(job->job, out, max);
+}
+
 void engine_job_why(struct engine_job *job, struct buf *out)
 {
     job_why(job->job, out);
