@@ -15,7 +15,7 @@
 
 #define QUEUE_BATCHES_MAX 64
 #define WHY_FIRST_US      INT64_C(2000000)
-#define WHY_AGAIN_US      INT64_C(10000000)
+#define WHY_AGAIN_LOOKS   6 /* of WHY_FIRST_US each */
 
 static struct {
     struct mutex mutex;
@@ -205,14 +205,16 @@ enum status query_wait_run(struct query_wait *wait, struct engine_job *job, stru
 /* ---- all jobs */
 
 struct jobs_left {
-    struct engine_job *job;
+    struct engine_job *job, *ended;
 };
 
-static void first_job(void *context, struct engine_job *job)
+static void look_at_job(void *context, struct engine_job *job)
 {
     struct jobs_left *left = context;
     if (!left->job)
         left->job = job;
+    if (!left->ended && engine_job_wait(job, 0))
+        left->ended = job;
 }
 
 #define REPORTS_MAX 4096
@@ -254,25 +256,52 @@ static int report(struct engine_job *job)
     return EXIT_FINE;
 }
 
+/* What is said while a job goes on: why no row has come, twice; what holds up one that had rows. */
+struct patience {
+    struct engine_job *job;
+    uint32_t looks;
+    bool told;
+};
+
+static void look_why(struct patience *patience, struct engine_job *job)
+{
+    struct job_status status;
+    struct buf text;
+    if (patience->job != job)
+        *patience = (struct patience){.job = job};
+    patience->looks++;
+    engine_job_status(job, &status);
+    if (status.rows_written == 0) {
+        if (patience->looks == 1 || patience->looks == WHY_AGAIN_LOOKS)
+            say_why(job);
+        return;
+    }
+    buf_init(&text, 64 << 10);
+    bool held_up = engine_job_held_up(job, &text);
+    if (held_up && !patience->told)
+        fprintf(stderr, "%s: %s\n", engine_job_name(job), buf_text(&text));
+    patience->told = held_up;
+    buf_fini(&text);
+}
+
 int jobs_wait(struct engine *engine)
 {
     int code = EXIT_FINE;
+    struct patience patience = {0};
     for (;;) {
-        struct jobs_left left = {NULL};
-        engine_jobs(engine, first_job, &left);
+        struct jobs_left left = {0};
+        engine_jobs(engine, look_at_job, &left);
         if (!left.job)
             return code;
-        int64_t patience_us = WHY_FIRST_US;
-        while (!engine_job_wait(left.job, patience_us)) {
-            struct job_status status;
-            engine_job_status(left.job, &status);
-            if (status.rows_written == 0 && patience_us != -1)
-                say_why(left.job);
-            patience_us =
-                patience_us == WHY_FIRST_US && status.rows_written == 0 ? WHY_AGAIN_US : -1;
+        if (!left.ended && !engine_job_wait(left.job, WHY_FIRST_US)) {
+            look_why(&patience, left.job);
+            continue; /* another job may have ended meanwhile */
         }
-        if (report(left.job) != EXIT_FINE)
+        struct engine_job *ended = left.ended ? left.ended : left.job;
+        if (report(ended) != EXIT_FINE)
             code = EXIT_JOB_FAILED;
-        engine_job_release(left.job);
+        if (patience.job == ended)
+            patience.job = NULL;
+        engine_job_release(ended);
     }
 }

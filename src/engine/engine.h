@@ -94,6 +94,7 @@ void engine_job_status(struct engine_job *job, struct job_status *out);
 /* As job_operators: fills at most max entries, returns how many there are. */
 uint32_t engine_job_operators(struct engine_job *job, struct operator_report *out, uint32_t max);
 void engine_job_why(struct engine_job *job, struct buf *out);
+bool engine_job_held_up(struct engine_job *job, struct buf *out);
 void engine_job_stop(struct engine_job *job);
 void engine_job_cancel(struct engine_job *job);
 void engine_job_resume(struct engine_job *job);

@@ -131,6 +131,11 @@ void engine_job_why(struct engine_job *job, struct buf *out)
     job_why(job->job, out);
 }
 
+bool engine_job_held_up(struct engine_job *job, struct buf *out)
+{
+    return job_held_up(job->job, out);
+}
+
 void engine_job_stop(struct engine_job *job)
 {
     job_stop(job->job);

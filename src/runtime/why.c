@@ -4,7 +4,8 @@
  */
 #include "runtime/runtime_int.h"
 
-#define RECENT_US (2 * US_PER_SECOND)
+#define RECENT_US  (2 * US_PER_SECOND)
+#define HELD_UP_US US_PER_SECOND
 
 static bool ask(struct operator_host *host, struct buf *out)
 {
@@ -19,7 +20,8 @@ static bool is_output(const struct operator_host *host)
 }
 
 /* Operators that hold a pending call are waiting for something outside: a target, the reader. */
-static bool ask_where(struct job *job, struct buf *out, bool (*matches)(struct operator_host *))
+static bool ask_where(struct job *job, struct buf *out,
+                      bool (*matches)(const struct operator_host *))
 {
     for (uint32_t t = job->task_count; t-- > 0;) {
         struct task *task = &job->tasks[t];
@@ -35,17 +37,17 @@ static bool ask_where(struct job *job, struct buf *out, bool (*matches)(struct o
     return false;
 }
 
-static bool waits_outside(struct operator_host *host)
+static bool waits_outside(const struct operator_host *host)
 {
     return host->pending != PENDING_NONE && is_output(host);
 }
 
-static bool holds_rows(struct operator_host *host)
+static bool holds_rows(const struct operator_host *host)
 {
     return !host->has_poll && !is_output(host);
 }
 
-static bool is_source(struct operator_host *host)
+static bool is_source(const struct operator_host *host)
 {
     return host->has_poll && !host->poll_ended;
 }
@@ -67,6 +69,15 @@ static void say_end(const struct job_status *status, struct buf *out)
     default:
         buf_printf(out, "The job is %s.", job_state_name(status->state));
     }
+}
+
+bool job_held_up(struct job *job, struct buf *out)
+{
+    struct job_status status;
+    job_status(job, &status);
+    int64_t now_us = io_wall_us(job->runtime->settings.io);
+    return !job_state_is_final(status.state) && status.last_output_us &&
+           now_us - status.last_output_us >= HELD_UP_US && ask_where(job, out, is_output);
 }
 
 void job_why(struct job *job, struct buf *out)

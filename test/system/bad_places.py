@@ -91,9 +91,32 @@ blocker.execute("BEGIN EXCLUSIVE")
 process = start("-e", fill(database), data=DATA)
 time.sleep(1)
 process.send_signal(signal.SIGINT)
+time.sleep(3)
+process.send_signal(signal.SIGINT)
 result = result_of(process, 10)
-check(result.clean(), "Ctrl-C ends a job that waits for a lock", result)
+check(result.clean() and result.says("lock"), "Ctrl-C lets it write its rows first, a second one does not", result)
 blocker.close()
+
+# ---- a job that fails beside an endless one
+process = start("-e", """CREATE TABLE endless (k BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '10');
+CREATE TABLE gen (k BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '10');
+CREATE TABLE nothing (k BIGINT) WITH ('connector' = 'blackhole');
+CREATE TABLE failing (k BIGINT) WITH ('connector' = 'blackhole');
+INSERT INTO nothing SELECT k FROM endless;
+INSERT INTO failing SELECT k / 0 FROM gen;
+INSERT INTO nothing SELECT k FROM endless;""", data=DATA)
+os.set_blocking(process.stderr.fileno(), False)
+text = b""
+
+
+def told():
+    global text
+    text += process.stderr.read() or b""
+    return b"failing" in text and b"failed" in text
+
+
+check(wait_for(told, 10) and process.poll() is None, "a job that fails beside an endless one is said at once", text)
+check(stop(process).code == 1, "and the exit code tells it")
 
 for name, content in [("text", b"no database at all, but long enough to be one. " * 100), ("short", b"x" * 50),
                       ("torn", b"SQLite format 3\x00" + b"\xff" * 4000)]:
