@@ -197,7 +197,7 @@ static enum status run_text(struct run *run, const char *name, struct str text, 
 }
 
 static enum status load(struct run *run, const struct script *script, struct buf *out,
-                        struct error *err)
+                        struct buf *shown, struct error *err)
 {
     struct buf raw;
     enum status status = OK;
@@ -209,9 +209,9 @@ static enum status load(struct run *run, const struct script *script, struct buf
     if (status == OK)
         status = buf_check(&raw, script->name, err);
     if (status == OK)
-        status =
-            sql_substitute(out, (struct str){(const char *)raw.data, raw.length}, run->variables,
-                           run->variable_count, script->path ? run->process.context.io : NULL, err);
+        status = sql_substitute(out, shown, (struct str){(const char *)raw.data, raw.length},
+                                run->variables, run->variable_count,
+                                script->path ? run->process.context.io : NULL, err);
     buf_fini(&raw);
     return status;
 }
@@ -219,23 +219,25 @@ static enum status load(struct run *run, const struct script *script, struct buf
 static int run_script(struct run *run, const struct script *script)
 {
     struct error err = {0};
-    struct buf text, message;
+    struct buf text, shown, message; /* shown: text without secrets, for messages */
     bool is_job = false;
     int code = EXIT_FINE;
     buf_init(&text, 2 * (size_t)SQL_TEXT_MAX);
+    buf_init(&shown, 2 * (size_t)SQL_TEXT_MAX);
     buf_init(&message, 1u << 20);
-    enum status status = load(run, script, &text, &err);
+    enum status status = load(run, script, &text, &shown, &err);
     if (status == OK)
         status = run_text(run, script->name, (struct str){(const char *)text.data, text.length},
                           &is_job, &err);
     if (status != OK) {
         code = is_job ? EXIT_JOB_FAILED : EXIT_BAD_USAGE;
-        sql_format_error(&message, script->name, (struct str){(const char *)text.data, text.length},
-                         &err);
+        sql_format_error(&message, script->name,
+                         (struct str){(const char *)shown.data, shown.length}, &err);
         fprintf(stderr, "%s%s", buf_text(&message),
                 message.length && message.data[message.length - 1] == '\n' ? "" : "\n");
     }
     buf_fini(&text);
+    buf_fini(&shown);
     buf_fini(&message);
     return code;
 }

@@ -105,8 +105,9 @@ enum status sql_type(struct str text, struct arena *arena, const struct type **o
 struct sql_variable {
     struct str name, value;
 };
-enum status sql_substitute(struct buf *out, struct str text, const struct sql_variable *variables,
-                           size_t variable_count, struct io *io, struct error *err) STATUS_CHECKED;
+enum status sql_substitute(struct buf *out, struct buf *shown, struct str text,
+                           const struct sql_variable *variables, size_t variable_count,
+                           struct io *io, struct error *err) STATUS_CHECKED;
 
 /* "file:line:column: text", the source line, a caret line, and the hint. */
 void sql_format_error(struct buf *out, const char *file, struct str text,

@@ -8,6 +8,7 @@
 
 struct substitution {
     struct buf *out;
+    struct buf *shown; /* the same with secrets as asterisks */
     struct str text;
     const struct sql_variable *variables;
     size_t variable_count;
@@ -31,12 +32,18 @@ static struct source_pos place(const struct substitution *sub, size_t from)
     return pos;
 }
 
-static void append_value(struct substitution *sub, struct str value)
+static void append_byte(struct substitution *sub, char byte, bool is_secret)
+{
+    buf_append_byte(sub->out, (uint8_t)byte);
+    buf_append_byte(sub->shown, is_secret ? '*' : (uint8_t)byte);
+}
+
+static void append_value(struct substitution *sub, struct str value, bool is_secret)
 {
     for (size_t i = 0; i < value.length; i++) {
         if (sub->quote && value.data[i] == sub->quote)
-            buf_append_byte(sub->out, (uint8_t)sub->quote);
-        buf_append_byte(sub->out, (uint8_t)value.data[i]);
+            append_byte(sub, sub->quote, is_secret);
+        append_byte(sub, value.data[i], is_secret);
     }
 }
 
@@ -81,7 +88,7 @@ static enum status append_secret(struct substitution *sub, struct str name)
         const char *value = getenv(text);
         if (!value)
             return error_set(sub->err, ERR_NAME, "the environment has no '%s'", text);
-        append_value(sub, str_of(value));
+        append_value(sub, str_of(value), true);
         return OK;
     }
     struct buf bytes;
@@ -91,7 +98,7 @@ static enum status append_secret(struct substitution *sub, struct str name)
         struct str value = {(const char *)bytes.data, bytes.length};
         if (value.length && value.data[value.length - 1] == '\n')
             value.length--;
-        append_value(sub, value);
+        append_value(sub, value, true);
     }
     buf_fini(&bytes);
     return status;
@@ -115,7 +122,7 @@ static enum status variable(struct substitution *sub)
         while (i < sub->variable_count && !str_eq(sub->variables[i].name, name))
             i++;
         if (i < sub->variable_count)
-            append_value(sub, sub->variables[i].value);
+            append_value(sub, sub->variables[i].value, false);
         else
             status = unknown(sub, name);
     }
@@ -135,7 +142,7 @@ static bool ahead(const struct substitution *sub, const char two[2])
 
 static void copy_byte(struct substitution *sub)
 {
-    buf_append_byte(sub->out, (uint8_t)sub->text.data[sub->at++]);
+    append_byte(sub, sub->text.data[sub->at++], false);
 }
 
 static void copy_comment(struct substitution *sub)
@@ -155,10 +162,12 @@ static void copy_comment(struct substitution *sub)
     }
 }
 
-enum status sql_substitute(struct buf *out, struct str text, const struct sql_variable *variables,
-                           size_t variable_count, struct io *io, struct error *err)
+enum status sql_substitute(struct buf *out, struct buf *shown, struct str text,
+                           const struct sql_variable *variables, size_t variable_count,
+                           struct io *io, struct error *err)
 {
     struct substitution sub = {.out = out,
+                               .shown = shown,
                                .text = text,
                                .variables = variables,
                                .variable_count = variable_count,
@@ -176,5 +185,6 @@ enum status sql_substitute(struct buf *out, struct str text, const struct sql_va
             copy_byte(&sub);
         }
     }
+    TRY(buf_check(shown, "the SQL text", err));
     return buf_check(out, "the SQL text", err);
 }
