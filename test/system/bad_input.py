@@ -6,10 +6,9 @@ what json.ignore-parse-errors lets pass; topics and brokers that are not there. 
 import json
 import os
 import random
-import signal
 import socket
-import sqlite3
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -207,6 +206,49 @@ result = stop(process)
 check(alive and result.clean() and result.code == 0 and result.says(SERVER), "an unreachable broker: retried, and said",
       result)
 
+
+class Peer:
+    """A listener that answers every connection with what `answer` says: none at all when empty."""
+
+    def __init__(self, answer):
+        self.listener = socket.create_server(("127.0.0.1", PORT2))
+        self.listener.settimeout(0.1)
+        self.answer, self.open, self.ending = answer, [], False
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self):
+        while not self.ending:
+            try:
+                connection, _ = self.listener.accept()
+                self.open.append(connection)
+                connection.sendall(self.answer)
+            except OSError:
+                pass
+
+    def close(self):
+        self.ending = True
+        self.thread.join()
+        for connection in [*self.open, self.listener]:
+            connection.close()
+
+
+for answer, name in [(b"", "a broker that never answers"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "a web server"),
+                     (random.randbytes(5000), "a peer that talks garbage")]:
+    peer = Peer(answer)
+    address = f"127.0.0.1:{PORT2}"
+    process = start("-e", job("live", os.path.join(DIRECTORY, "none.db"), address, bounded=False), data=DATA)
+    time.sleep(3.5)
+    alive = process.poll() is None
+    result = stop(process, 10)
+    peer.close()
+    check(alive and result.clean() and result.code == 0 and result.says(address), name + ": retried, and said", result)
+process = start("-e", job("live", os.path.join(DIRECTORY, "none.db"), "no-such-host.invalid:9092", bounded=False),
+                data=DATA)
+time.sleep(3.5)
+result = stop(process, 10)
+check(result.clean() and result.says("no-such-host.invalid"), "a host that is not there", result)
+
 # ---- the log in the process
 all_policies("embedded", "embedded")
 database = os.path.join(DIRECTORY, "made.db")
@@ -215,4 +257,22 @@ check(result.code == 0 and result.says("fresh"), "embedded: a missing topic is m
 result = run("-e", job("bad/name", database), data=DATA)
 check(result.clean() and result.code in (1, 2) and result.says("bad/name"), "embedded: a name that no topic can have",
       result)
+
+# ---- csv
+broker = Broker(DATA)
+lines = [b"1,a", b"2,b", b"x,c", b"4", b"5,e,f", b"", b'"6,g', b'7,"h"h', b"99999999999999999999,i", b"10,\xff", b"11,k",
+         b"12," + BIG.encode(), b"13,m", b'"14","n,o"']
+check(produce("lines", lines, SERVER, "-z", "lz4").returncode == 0, "kcat produces lines")
+broker.stop()
+for policy, wanted in [("skip", 0), ("fail", 1)]:
+    result = run("--result=csv", "-e", f"""
+CREATE TABLE rows_in (id BIGINT, word STRING, place BIGINT METADATA FROM 'offset' VIRTUAL) WITH ('connector' = 'kafka',
+  'topic' = 'lines', 'properties.bootstrap.servers' = 'embedded', 'properties.group.id' = 'test',
+  'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset', 'format' = 'csv',
+  'leat.bad-rows' = '{policy}');
+SELECT id, CHAR_LENGTH(word) FROM rows_in;""", data=DATA)
+    have = {line.strip() for line in result.out.splitlines()}
+    check(result.clean() and result.code == wanted and
+          (policy == "fail" or {"1,1", "2,1", "11,1", "12,5000000", "13,1", "14,3"} <= have),
+          f"spoiled lines of csv: {policy}", result)
 finish()

@@ -444,6 +444,9 @@ static bool remote_why(struct kafka_source *base, struct buf *out)
     if (said)
         buf_printf(out, "Kafka at %s: %s; trying again.", base->options.bootstrap_servers,
                    source->trouble);
+    else if (!source->looked)
+        buf_printf(out, "Kafka at %s has not answered yet.", base->options.bootstrap_servers);
+    said |= !source->looked;
     mutex_unlock(&source->lock);
     return said;
 }
