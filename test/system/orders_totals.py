@@ -188,6 +188,11 @@ for attempt in range(5):
     job.wait()
 job = leat(sql(db, bounded=False))
 check(wait_for(lambda: totals(db) == want), "totals after kill -9 in the middle", (totals(db), want))
+job.kill()
+job.wait()
+
+job = leat(sql(os.path.join(DIRECTORY, "stopped.db"), bounded=False))
+wait_for(lambda: totals(os.path.join(DIRECTORY, "stopped.db")) == want)  # so it does run
 job.send_signal(signal.SIGTERM)
 check(job.wait(20) == 0, "SIGTERM ends an unbounded job with exit code 0", job.returncode)
 

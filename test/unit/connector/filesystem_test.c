@@ -117,7 +117,8 @@ TEST(files_of_a_directory)
     struct test_table table;
     char path[128];
     setup();
-    put("b.csv", "1,x\n2,\"a\nb\"\n\n3,5\" pipe\n4,last", 34);
+    static const char rows[] = "1,x\n2,\"a\nb\"\n\n3,5\" pipe\n4,last";
+    put("b.csv", rows, sizeof(rows) - 1);
     put("a.csv",
         "\xef\xbb\xbf"
         "1\r\n",
