@@ -25,7 +25,12 @@ static int create_topic(rd_kafka_t *kafka, const char *name, int partitions)
     rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka);
     rd_kafka_CreateTopics(kafka, &topic, 1, NULL, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, 10000);
-    int bad = !event || rd_kafka_event_error(event);
+    size_t count = 0;
+    const rd_kafka_CreateTopics_result_t *result =
+        event ? rd_kafka_event_CreateTopics_result(event) : NULL;
+    const rd_kafka_topic_result_t **topics =
+        result ? rd_kafka_CreateTopics_result_topics(result, &count) : NULL;
+    int bad = count != 1 || rd_kafka_topic_result_error(topics[0]);
     rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
     rd_kafka_NewTopic_destroy(topic);
@@ -64,8 +69,7 @@ int main(int argc, char **argv)
         return 2;
     }
     rd_kafka_t *kafka = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
-    rd_kafka_topic_t *topic = kafka ? rd_kafka_topic_new(kafka, argv[2], NULL) : NULL;
-    if (!topic) {
+    if (!kafka) {
         fprintf(stderr, "%s\n", text);
         return 1;
     }
@@ -73,6 +77,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "the topic could not be created\n");
         return 1;
     }
+    /* only now: the client asks for its metadata at once, which would make it with one partition */
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(kafka, argv[2], NULL);
+    if (!topic)
+        return 1;
     clock_gettime(CLOCK_MONOTONIC, &start);
     for (uint64_t i = 0; i < count && !failed; i++) {
         if (rate)
