@@ -71,7 +71,8 @@ def test_idle_connections(broker):
     check(grown_kb < 8000, f"1,000 idle connections take {grown_kb} kB")
     cpu_s = broker.cpu_s()
     time.sleep(3)
-    check(broker.cpu_s() - cpu_s <= 0.01, "and no CPU", broker.cpu_s() - cpu_s)
+    spent_ms = round(1000 * (broker.cpu_s() - cpu_s))  # the kernel counts in ticks of 10 ms
+    check(spent_ms <= 10, "and no CPU", f"{spent_ms} ms")
     data = struct.pack(">hhih", 18, 0, 9, -1)
     for connection in connections[::50]:
         connection.sendall(struct.pack(">i", len(data)) + data)
