@@ -4,6 +4,10 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "os/io.h"
+
+#define SAME_SIGNAL_US INT64_C(200000)
+
 struct waiter {
     sigset_t set;
     void (*received)(void *context, uint32_t count);
@@ -13,11 +17,17 @@ struct waiter {
 static void *wait_for_signals(void *arg)
 {
     struct waiter *waiter = arg;
-    for (uint32_t count = 1;; count++) {
+    int64_t counted_us = 0;
+    uint32_t count = 0;
+    for (;;) {
         int number;
-        while (sigwait(&waiter->set, &number) != 0)
-            ;
-        waiter->received(waiter->context, count);
+        if (sigwait(&waiter->set, &number) != 0)
+            continue;
+        int64_t now_us = io_monotonic_us(io_real());
+        if (count && now_us - counted_us < SAME_SIGNAL_US)
+            continue;
+        counted_us = now_us;
+        waiter->received(waiter->context, ++count);
     }
     return NULL;
 }

@@ -9,7 +9,9 @@
 
 #include "base/error.h"
 
-/* received(context, count) is called with 1, 2, ... for each signal. */
+/* received(context, count) is called with 1, 2, ... for each signal. What comes within 200 ms of
+ * one that was counted is the same one: `timeout` and shells send it to the process and to its
+ * group. */
 enum status signals_start(void (*received)(void *context, uint32_t count), void *context,
                           struct error *err) STATUS_CHECKED;
 
