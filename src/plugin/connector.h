@@ -152,6 +152,8 @@ struct sink_class {
 
 /* ---- classes and their registry */
 
+struct endpoint_class; /* plugin/endpoint.h */
+
 struct connector_class {
     size_t size;
     const char *name; /* "kafka" */
@@ -159,8 +161,9 @@ struct connector_class {
     const struct option_def
         *options; /* all options of source and sink, "connector" and the format's apart */
     size_t option_count;
-    const struct source_class *source; /* NULL: cannot be read */
-    const struct sink_class *sink;     /* NULL: cannot be written */
+    const struct source_class *source;     /* NULL: cannot be read */
+    const struct sink_class *sink;         /* NULL: cannot be written */
+    const struct endpoint_class *endpoint; /* NULL: takes no rows over HTTP */
 };
 
 struct plugin_registry {
