@@ -101,13 +101,20 @@ void query_wait_free(struct query_wait *wait);
 /* Wait for every job; prints how each ended. The exit code. */
 int jobs_wait(struct engine *engine);
 
+/* ---- example.c: files of the examples inside the executable, "example:NAME/FILE" */
+bool example_path(const char *path);
+enum status example_read(const char *path, struct buf *out, struct error *err) STATUS_CHECKED;
+
 /* ---- commands: argv without the program and command names; the exit code */
+int command_demo(int argc, char **argv);
+int command_init(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_broker(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_version(int argc, char **argv);
-extern const struct argument_def RUN_ARGUMENTS[], EXPLAIN_ARGUMENTS[], BROKER_ARGUMENTS[];
+extern const struct argument_def RUN_ARGUMENTS[], EXPLAIN_ARGUMENTS[], BROKER_ARGUMENTS[],
+    DEMO_ARGUMENTS[], INIT_ARGUMENTS[];
 
 /* Prints the error and its hint on standard error; returns EXIT_BAD_USAGE. */
 int fail_usage(const struct error *err);

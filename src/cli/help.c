@@ -8,6 +8,10 @@ static const struct {
     const char *name, *use, *help;
     const struct argument_def *arguments;
 } COMMANDS[] = {
+    {"demo", "leat demo [NAME] [options]", "Run an example, from inside the executable.",
+     DEMO_ARGUMENTS},
+    {"init", "leat init NAME DIR", "Write the files of an example into a directory.",
+     INIT_ARGUMENTS},
     {"run", "leat run [options] FILE.sql... | -e SQL",
      "Run the statements in order: INSERTs become jobs, a SELECT prints its rows.", RUN_ARGUMENTS},
     {"explain", "leat explain [options] FILE.sql... | -e SQL",

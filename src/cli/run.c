@@ -202,7 +202,9 @@ static enum status load(struct run *run, const struct script *script, struct buf
     struct buf raw;
     enum status status = OK;
     buf_init(&raw, SQL_TEXT_MAX);
-    if (script->path)
+    if (script->path && example_path(script->path))
+        status = example_read(script->path, &raw, err);
+    else if (script->path)
         status = io_read_file(run->process.context.io, script->path, &raw, err);
     else
         buf_append_text(&raw, script->text);

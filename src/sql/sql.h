@@ -99,9 +99,9 @@ enum status sql_type(struct str text, struct arena *arena, const struct type **o
                      struct error *err) STATUS_CHECKED;
 
 /* Variables: ${NAME} anywhere but in comments is replaced, within '...' and `...` with its quotes
- * doubled. ${env:NAME} and ${file:PATH} (without its last line break) only with io, that is in
- * files named on the command line. Unknown names are errors with their place and the nearest name.
- */
+ * doubled; ${NAME:-DEFAULT} is DEFAULT where no variable of that name is given. ${env:NAME} and
+ * ${file:PATH} (without its last line break) only with io, that is in files named on the command
+ * line. Unknown names are errors with their place and the nearest name. */
 struct sql_variable {
     struct str name, value;
 };

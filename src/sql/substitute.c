@@ -71,6 +71,27 @@ static enum status unknown(struct substitution *sub, struct str name)
     return status;
 }
 
+/* NAME or NAME:-DEFAULT. */
+static enum status append_variable(struct substitution *sub, struct str name)
+{
+    struct str value = {0};
+    bool has_default = false;
+    for (size_t i = 0; i + 1 < name.length && !has_default; i++) {
+        if (name.data[i] == ':' && name.data[i + 1] == '-') {
+            has_default = true;
+            value = (struct str){name.data + i + 2, name.length - i - 2};
+            name.length = i;
+        }
+    }
+    size_t i = 0;
+    while (i < sub->variable_count && !str_eq(sub->variables[i].name, name))
+        i++;
+    if (i == sub->variable_count && !has_default)
+        return unknown(sub, name);
+    append_value(sub, i < sub->variable_count ? sub->variables[i].value : value, false);
+    return OK;
+}
+
 static enum status append_secret(struct substitution *sub, struct str name)
 {
     char text[4096];
@@ -118,13 +139,7 @@ static enum status variable(struct substitution *sub)
     } else if (str_starts(name, STR("env:")) || str_starts(name, STR("file:"))) {
         status = append_secret(sub, name);
     } else {
-        size_t i = 0;
-        while (i < sub->variable_count && !str_eq(sub->variables[i].name, name))
-            i++;
-        if (i < sub->variable_count)
-            append_value(sub, sub->variables[i].value, false);
-        else
-            status = unknown(sub, name);
+        status = append_variable(sub, name);
     }
     if (status != OK && sub->err) {
         struct source_pos pos = place(sub, from);
