@@ -37,6 +37,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    engine_endpoints_close(engine);
     for (struct engine_job *job = engine->jobs; job; job = job->next)
         engine_job_cancel(job);
     while (engine->jobs) {

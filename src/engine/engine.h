@@ -108,6 +108,24 @@ void engine_jobs(struct engine *engine, void (*each)(void *context, struct engin
 /* Frees a job that has ended. */
 void engine_job_release(struct engine_job *job);
 
+/* ---- endpoints: tables that take rows over HTTP (plugin/endpoint.h) */
+struct endpoint;
+/* From now on each such table of the catalog has an endpoint: those that are there now, later ones
+ * from CREATE TABLE (which fails when its endpoint cannot be opened: a path that is taken) to DROP
+ * TABLE. Waits for the local disk. On failure none is open. */
+enum status engine_endpoints_open(struct engine *engine, struct error *err) STATUS_CHECKED;
+/* Nothing is taken any more; waits until everything taken has been answered. No statement may run.
+ * Not on the thread of the broker's event loop, which must still run. */
+void engine_endpoints_close(struct engine *engine);
+/* A reference (endpoint_unref), or NULL. Any thread, at once. */
+struct endpoint *engine_endpoint_find(struct engine *engine, struct str path);
+void engine_endpoints_list(struct engine *engine,
+                           void (*each)(void *context, const struct endpoint *endpoint,
+                                        const struct catalog_object *table),
+                           void *context);
+/* Some job that has not been released reads such a table: it would wait for ever without HTTP. */
+bool engine_endpoints_wanted(struct engine *engine);
+
 /* ---- a simulated engine: runtime_simulate(), runtime_next_timer_us() */
 uint64_t engine_simulate(struct engine *engine, uint64_t max_steps);
 int64_t engine_next_timer_us(struct engine *engine);

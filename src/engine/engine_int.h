@@ -4,6 +4,8 @@
 
 #include "engine/engine.h"
 #include "os/thread.h"
+#include "os/zonefile.h"
+#include "plugin/endpoint.h"
 
 #define SETTING_TEXT_MAX 256
 
@@ -54,10 +56,12 @@ struct engine {
     struct catalog *catalog;
     struct runtime *runtime;
     struct mem_owner owner;
-    struct mutex mutex; /* of the job list */
+    struct mutex mutex; /* of the lists of jobs and endpoints */
     struct engine_job *jobs;
     uint32_t next_job_id;
     bool stopping; /* under the mutex */
+    struct endpoint_entry *endpoints;
+    bool endpoints_open; /* a server wants them */
 };
 
 /* settings.c */
@@ -82,6 +86,17 @@ void table_begin(struct table_builder *table, struct engine_result *result, uint
                  const char *const *columns);
 void table_cell(struct table_builder *table, const char *text); /* row by row; NULL: SQL NULL */
 enum status table_end(struct table_builder *table, struct error *err) STATUS_CHECKED;
+
+/* endpoints.c: of a table that came into the catalog or has left it; nothing where none is wanted
+ */
+enum status endpoints_add(struct engine *engine, struct catalog_object *object,
+                          struct error *err) STATUS_CHECKED;
+void endpoints_remove(struct engine *engine, const struct catalog_object *object);
+
+/* row_checker.c: it keeps a reference of the object; its arena lives as long as it does */
+enum status row_checker_new(struct row_checker **out, struct engine *engine,
+                            struct catalog_object *object, struct error *err) STATUS_CHECKED;
+struct arena *row_checker_arena(struct row_checker *checker);
 
 /* jobs.c: takes statement and arena over, also on failure */
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,

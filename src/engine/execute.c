@@ -15,15 +15,26 @@ static enum status execute_create(struct session *session, const struct statemen
             error_clear(err);
         return OK;
     }
+    TRY(status);
+    status = endpoints_add(session->engine, statement->object, err);
+    if (status != OK) {
+        const struct str name = str_of(statement->object->name);
+        (void)!catalog_drop(session->engine->catalog, &name, 1, statement->object->kind,
+                            statement->object->temporary, NULL);
+    }
     return status;
 }
 
 static enum status execute_drop(struct session *session, const struct statement *statement,
                                 struct error *err)
 {
-    enum status status =
-        catalog_drop(session->engine->catalog, statement->name, statement->name_count,
-                     statement->object_kind, statement->temporary, err);
+    struct catalog *catalog = session->engine->catalog;
+    struct catalog_object *object = catalog_find(catalog, statement->name, statement->name_count);
+    enum status status = catalog_drop(catalog, statement->name, statement->name_count,
+                                      statement->object_kind, statement->temporary, err);
+    if (status == OK)
+        endpoints_remove(session->engine, object);
+    catalog_object_unref(object);
     if (status == ERR_NAME && statement->if_exists) {
         if (err)
             error_clear(err);

@@ -269,6 +269,18 @@ enum status sql_expression(struct str text, const struct sql_session *session, s
     return status == OK ? bind_memory(&binder) : status;
 }
 
+enum status sql_table_scan(struct catalog_object *table, const struct sql_session *session,
+                           struct arena *arena, struct statement *holder, const struct rel **out,
+                           struct error *err)
+{
+    struct error ignored = {0};
+    struct binder binder = {
+        .session = session, .arena = arena, .err = err ? err : &ignored, .path = ""};
+    enum status status = bind_scan(&binder, table, out);
+    holder->references = binder.references;
+    return status == OK ? bind_memory(&binder) : status;
+}
+
 enum status sql_type(struct str text, struct arena *arena, const struct type **out,
                      struct error *err)
 {

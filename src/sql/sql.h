@@ -94,6 +94,11 @@ void sql_statement_fini(struct statement *statement);
 enum status sql_expression(struct str text, const struct sql_session *session, struct arena *arena,
                            struct statement *holder, const struct expr **out,
                            struct error *err) STATUS_CHECKED;
+/* A table as bound for reading: REL_SCAN, with columns, watermark and CHECKs as expressions over
+ * [physical fields, metadata columns]. holder as above. */
+enum status sql_table_scan(struct catalog_object *table, const struct sql_session *session,
+                           struct arena *arena, struct statement *holder, const struct rel **out,
+                           struct error *err) STATUS_CHECKED;
 /* A type by its SQL name: "DECIMAL(10, 2) NOT NULL". */
 enum status sql_type(struct str text, struct arena *arena, const struct type **out,
                      struct error *err) STATUS_CHECKED;
