@@ -38,6 +38,11 @@ struct records {
     int32_t leader_epoch;
     uint32_t buffer_count; /* whoever keeps payload pointers takes references to all of these */
     struct buffer *buffers[RECORDS_BUFFERS_MAX];
+    /* Records [run_ends[i - 1], run_ends[i]) are a run: their values lie one behind the other in
+     * one text, between two of them nothing but JSON's blanks, at least one newline among them. The
+     * runs are all records; run_count 0: not known. */
+    uint32_t run_count;
+    uint32_t run_ends[RECORDS_BUFFERS_MAX];
 };
 
 /* A record that gave no row. */

@@ -3,11 +3,13 @@
  *   log_read: blocks of whole batches ──▶ CRC ──▶ [decompress into a plain block] ──▶ cursor
  *       ──▶ arrays of pointers into the blocks, up to max_rows over borders of batches
  *
- * Nothing of an uncompressed record is copied. Compressed batches are decompressed into blocks that
- * are used again; small ones share a block, since a hand-over refers to a limited number of
- * buffers. Reads stop at the high watermark (no transactions yet: it is the last stable offset
- * too), control batches are stepped over. A split that has read everything arms a watch and waits.
- * Owner thread: the task's; the watch fires on the thread that advanced the high watermark.
+ * Nothing of an uncompressed record is copied. What lies between the values of records without
+ * keys, once parsed, is overwritten with newlines: so a format can read many as one text (run_ends
+ * of struct records); the blocks are this reader's own. Compressed batches are decompressed into
+ * blocks that are used again; small ones share a block, since a hand-over refers to a limited
+ * number of buffers. Reads stop at the high watermark (no transactions yet: it is the last stable
+ * offset too), control batches are stepped over. A split that has read everything arms a watch and
+ * waits. Owner thread: the task's; the watch fires on the thread that advanced the high watermark.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,6 +59,11 @@ struct log_source_reader {
     struct buffer *plain;         /* NULL, or what the cursor's batch was decompressed into */
     struct plain *shared;         /* fills up with small decompressed batches */
     struct buffer *shared_buffer; /* over it */
+
+    /* of the hand-over */
+    bool spaced;              /* all its records are in runs so far */
+    struct buffer *run;       /* where the last run lies */
+    const uint8_t *value_end; /* of the run's last value, or NULL */
 };
 
 /* ---- source ---- */
@@ -527,6 +534,21 @@ static int64_t timestamp_us(const struct record_batch *batch, int64_t delta_ms)
     return (int64_t)((uint64_t)record_timestamp_ms(batch, delta_ms) * 1000);
 }
 
+/* Newlines from the last value of the run up to this one. */
+static inline void space(struct log_source_reader *reader, const struct record *record)
+{
+    static const uint64_t newlines = UINT64_C(0x0a0a0a0a0a0a0a0a);
+    uint8_t *from = (uint8_t *)reader->value_end;
+    size_t size = from ? (size_t)(record->value - from) : 0;
+    if (size >= 8 && size <= 16) { /* nearly always */
+        memcpy(from, &newlines, 8);
+        memcpy(from + size - 8, &newlines, 8);
+    } else if (size > 0) {
+        memset(from, '\n', size);
+    }
+    reader->value_end = record->value + record->value_bytes;
+}
+
 /* Records of the open batch into the arrays. Those below the position were read before, those from
  * limit on are not wanted. */
 static enum status take_records(struct log_source_reader *reader, const struct record *from,
@@ -544,8 +566,12 @@ static enum status take_records(struct log_source_reader *reader, const struct r
             continue;
         if (offset >= limit)
             break;
-        records->values[at] = from[i].value;
-        records->value_lengths[at] = (uint32_t)from[i].value_bytes; /* -1 is RECORD_NULL */
+        bool is_null = from[i].value_bytes < 0;
+        reader->spaced &= from[i].key_bytes <= 0;
+        if (reader->spaced && !is_null)
+            space(reader, &from[i]);
+        records->values[at] = is_null ? NULL : from[i].value;
+        records->value_lengths[at] = is_null ? RECORD_NULL : (uint32_t)from[i].value_bytes;
         records->keys[at] = from[i].key;
         records->key_lengths[at] = (uint32_t)from[i].key_bytes;
         records->offsets[at] = offset;
@@ -573,9 +599,15 @@ static enum status read_batch(struct log_source_reader *reader, uint32_t max_row
     uint32_t got = 1;
 
     struct buffer *buffer = reader->plain ? reader->plain : reader->block;
-    if (!refer(records, buffer)) {
+    if ((reader->run != buffer && records->run_count == RECORDS_BUFFERS_MAX) ||
+        !refer(records, buffer)) {
         *out_over = true;
         return OK;
+    }
+    if (reader->run != buffer) {
+        reader->run = buffer;
+        reader->value_end = NULL;
+        records->run_count++;
     }
     while (records->count < max_rows) {
         uint32_t room = max_rows - records->count;
@@ -584,6 +616,7 @@ static enum status read_batch(struct log_source_reader *reader, uint32_t max_row
         if (got == 0)
             break;
         TRY(take_records(reader, read, got, limit, err));
+        records->run_ends[records->run_count - 1] = records->count;
     }
     if (got > 0)
         return OK;
@@ -651,6 +684,8 @@ static enum poll_result log_reader_poll(struct source_reader *base, uint32_t max
     enum status status = OK;
 
     kafka_records_clear(&reader->own);
+    reader->spaced = !reader->own.wants_headers;
+    reader->run = NULL;
     while (again) {
         again = false;
         wait = false;
@@ -671,6 +706,8 @@ static enum poll_result log_reader_poll(struct source_reader *base, uint32_t max
         if (!again)
             return result;
     }
+    if (!reader->spaced)
+        records->run_count = 0;
     out->records = records;
     return POLL_ROWS;
 }

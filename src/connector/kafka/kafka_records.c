@@ -66,7 +66,7 @@ void kafka_records_clear(struct kafka_records *own)
     struct records *records = &own->records;
     for (uint32_t i = 0; i < records->buffer_count; i++)
         buffer_unref(records->buffers[i]);
-    records->buffer_count = 0;
+    records->buffer_count = records->run_count = 0;
     records->count = 0;
     if (own->wants_headers)
         arena_reset(&own->headers_arena);

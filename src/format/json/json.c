@@ -73,12 +73,12 @@ static enum status fill(struct decoder *decoder, const struct decoder_request *r
     while (slots < decoder->column_count * 2 + 2)
         slots *= 2;
     decoder->name_slot_mask = slots - 1;
-    decoder->seen_words = (decoder->column_count + 63) / 64;
     decoder->columns = mem_calloc(decoder->column_count + 1, sizeof(*decoder->columns));
     decoder->name_slots = mem_calloc(slots, sizeof(*decoder->name_slots));
-    decoder->seen = mem_calloc(decoder->seen_words + 1, sizeof(*decoder->seen));
+    decoder->spans =
+        mem_calloc(((size_t)decoder->column_count + 1) * JSON_GROUP_ROWS, sizeof(*decoder->spans));
     decoder->shim = json_shim_new();
-    if (!decoder->columns || !decoder->name_slots || !decoder->seen || !decoder->shim)
+    if (!decoder->columns || !decoder->name_slots || !decoder->spans || !decoder->shim)
         return error_memory(err, "a JSON decoder", slots * sizeof(*decoder->name_slots));
     for (uint32_t i = 0; i < decoder->column_count; i++) {
         const struct table_field *field = &request->table->fields[request->wanted[i]];
@@ -102,7 +102,7 @@ static void decoder_close(struct decoder *decoder)
     buf_fini(&decoder->scratch);
     mem_free(decoder->columns);
     mem_free(decoder->name_slots);
-    mem_free(decoder->seen);
+    mem_free(decoder->spans);
     mem_free(decoder);
 }
 
@@ -114,6 +114,7 @@ static enum status decoder_open(const struct decoder_request *request, struct de
         return error_memory(err, "a JSON decoder", sizeof(*decoder));
     decoder->owner = request->owner;
     decoder->column_count = request->wanted_count;
+    decoder->shape_credit = JSON_SHAPE_CREDIT;
     buf_init(&decoder->scratch, SCRATCH_BYTES_MAX);
     enum status status = fill(decoder, request, err);
     if (status != OK) {

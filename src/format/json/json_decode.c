@@ -1,13 +1,15 @@
-/* json_decode.c - records to one batch: documents copied one after another, indexed by groups.
+/* json_decode.c - records to one batch: groups of documents are indexed and walked together.
  *
- * The copy makes the documents one text for stage 1, gives them padding, and lets text columns be
- * views into one buffer that this decoder owns. Positions are 32 bits: a batch's payload is at most
- * JSON_TEXT_MAX, larger ones are bad rows.
+ * Where the source says that documents lie in one text with blanks between them, they are read
+ * there; otherwise they are copied one after another into a text of this decoder's own. Text
+ * columns are views into whichever it is. Positions are 32 bits and a group is small; a copied text
+ * is at most JSON_TEXT_MAX, larger documents are bad rows.
  */
 #include "format/json/json_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define JSON_TEXT_MAX (1u << 30)
 
@@ -40,74 +42,71 @@ static enum status text_room(struct decoder *decoder, size_t size_bytes, struct 
     return buffer_new(&decoder->text, size_bytes + size_bytes / 8, decoder->owner, err);
 }
 
-/* Where each record's document lies in the text. */
-struct layout {
-    uint32_t start[BATCH_ROWS_MAX];
-    uint32_t end[BATCH_ROWS_MAX];
-    const uint32_t *lengths; /* of the records; RECORD_NULL: no value, no row, not bad either */
-};
-
-static enum status lay_out(struct decoder *decoder, const struct records *records,
-                           struct layout *layout, struct error *err)
+/* One after another into a text, a newline behind each. */
+static enum status copy_documents(struct decoder *decoder, struct error *err)
 {
+    const struct records *records = decoder->records;
     uint64_t total = 0;
-    layout->lengths = records->value_lengths;
     for (uint32_t i = 0; i < records->count; i++) {
         uint32_t length = records->value_lengths[i];
         if (length != RECORD_NULL && total + length < JSON_TEXT_MAX)
             total += (uint64_t)length + 1;
     }
     TRY(text_room(decoder, total + 1, err));
-    uint8_t *text = decoder->text->data;
-    uint32_t at = 0;
+    uint8_t *next = decoder->text->data, *end = next + total;
     for (uint32_t i = 0; i < records->count; i++) {
         uint32_t length = records->value_lengths[i];
-        layout->start[i] = layout->end[i] = at;
+        decoder->copies[i] = NULL;
         if (length == RECORD_NULL)
             continue;
-        if ((uint64_t)at + length + 1 > total) {
+        if ((uint64_t)length + 1 > (uint64_t)(end - next)) {
             json_bad(decoder, i, "a document of %u bytes is too large", length);
             continue;
         }
-        memcpy(text + at, records->values[i], length);
-        at += length;
-        layout->end[i] = at;
-        text[at++] = '\n';
+        decoder->copies[i] = next;
+        memcpy(next, records->values[i], length);
+        next += length;
+        *next++ = '\n';
     }
+    decoder->documents = decoder->copies;
     return OK;
 }
 
-static bool is_bad(const struct decoder *decoder, uint32_t record)
+static void no_spans(struct decoder *decoder, uint32_t at)
 {
-    return decoder->bad->count && decoder->bad->records[record >> 6] >> (record & 63) & 1;
+    for (uint32_t c = 0; c < decoder->column_count; c++)
+        json_spans(decoder, c)[at].length = 0;
 }
 
-/* Walk the documents [first, last) of a text that was indexed from byte `base` on. */
-static enum status walk_group(struct decoder *decoder, const struct layout *layout, uint32_t first,
-                              uint32_t last, uint32_t base, const uint32_t *positions,
-                              struct error *err)
+/* Walk the documents [first, last), whose text begins at `text` and has been indexed. Those that
+ * are not valid have no spans. */
+static void walk_documents(struct decoder *decoder, uint32_t first, uint32_t last,
+                           const uint8_t *text, const uint32_t *position, const uint32_t *end)
 {
-    const uint32_t *position = positions;
+    struct json_group *group = &decoder->group;
+    struct json_document document = {.text = text, .position = position};
+    group->position_end = end;
     for (uint32_t i = first; i < last; i++) {
-        struct json_document document = {
-            .text = decoder->text->data + base,
-            .position = position,
-            .start = layout->start[i] - base,
-            .end = layout->end[i] - base,
-            .row = i,
-        };
-        if (layout->lengths[i] == RECORD_NULL)
-            TRY(json_null_row(decoder, i, err));
-        else if (!is_bad(decoder, i) && !json_walk(decoder, &document)) {
-            if (decoder->no_memory)
-                return error_memory(err, "a JSON row", document.end - document.start);
-            TRY(json_null_row(decoder, i, err));
+        const uint8_t *start = decoder->documents[i];
+        if (!start) {
+            no_spans(decoder, i - group->first);
+            continue;
         }
+        document.row = i;
+        document.start = (uint32_t)(start - text);
+        document.end = document.start + decoder->records->value_lengths[i];
+        if (__builtin_expect(json_shape_match(decoder, &document), 1))
+            continue;
+        no_spans(decoder, i - group->first);
         position = document.position;
-        while (*position < document.end) /* the rest of one that is not valid */
-            position++;
+        if (json_walk(decoder, &document)) {
+            json_shape_learn(decoder, text, position, document.position);
+            continue;
+        }
+        no_spans(decoder, i - group->first);
+        while (*document.position < document.end) /* the rest of one that is not valid */
+            document.position++;
     }
-    return OK;
 }
 
 static const char *result_text(enum json_shim_result result)
@@ -126,53 +125,115 @@ static const char *result_text(enum json_shim_result result)
     }
 }
 
-/* One by one, after their group could not be indexed: finds the bad ones. */
-static enum status decode_singly(struct decoder *decoder, const struct layout *layout,
-                                 uint32_t first, uint32_t last, struct error *err)
+/* Index and walk the group's documents [first, last) as one text that ends with `end`. *out: the
+ * result for all of them; unless it is OK none was walked. */
+static enum status read_documents(struct decoder *decoder, uint32_t first, uint32_t last,
+                                  const uint8_t *end, enum json_shim_result *out, struct error *err)
 {
+    const uint8_t *text = decoder->documents[first];
     const uint32_t *positions;
     uint32_t count;
-    for (uint32_t i = first; i < last; i++) {
-        if (is_bad(decoder, i) || layout->lengths[i] == RECORD_NULL) {
-            TRY(json_null_row(decoder, i, err));
-            continue;
-        }
-        enum json_shim_result result =
-            json_shim_index(decoder->shim, decoder->text->data + layout->start[i],
-                            layout->end[i] - layout->start[i], &positions, &count);
-        if (result == JSON_SHIM_MEMORY)
-            return error_memory(err, "the JSON index", layout->end[i] - layout->start[i]);
-        if (result == JSON_SHIM_OK) {
-            TRY(walk_group(decoder, layout, i, i + 1, layout->start[i], positions, err));
-            continue;
-        }
-        json_bad(decoder, i, "%s", result_text(result));
-        TRY(json_null_row(decoder, i, err));
+    *out = json_shim_index(decoder->shim, text, (size_t)(end - text), &positions, &count);
+    if (*out == JSON_SHIM_MEMORY)
+        return error_memory(err, "the JSON index", (size_t)(end - text));
+    if (*out == JSON_SHIM_OK) {
+        decoder->group.text = text;
+        walk_documents(decoder, first, last, text, positions, positions + count);
     }
     return OK;
 }
 
-static enum status decode_groups(struct decoder *decoder, const struct layout *layout,
-                                 uint32_t count, struct error *err)
+static enum status fill_columns(struct decoder *decoder, struct error *err)
 {
-    for (uint32_t first = 0, last; first < count; first = last) {
-        uint32_t base = layout->start[first];
-        const uint32_t *positions;
-        uint32_t position_count;
-        last = first + 1;
-        while (last < count && layout->end[last] - base <= JSON_GROUP_BYTES)
-            last++;
-        enum json_shim_result result =
-            json_shim_index(decoder->shim, decoder->text->data + base, layout->end[last - 1] - base,
-                            &positions, &position_count);
-        if (result == JSON_SHIM_MEMORY)
-            return error_memory(err, "the JSON index", layout->end[last - 1] - base);
-        if (result == JSON_SHIM_OK)
-            TRY(walk_group(decoder, layout, first, last, base, positions, err));
-        else
-            TRY(decode_singly(decoder, layout, first, last, err));
+    for (uint32_t c = 0; c < decoder->column_count; c++)
+        TRY(json_fill_column(decoder, &decoder->columns[c], err));
+    return OK;
+}
+
+/* One by one, after their group could not be indexed: finds the bad ones. */
+static enum status decode_singly(struct decoder *decoder, uint32_t first, uint32_t last,
+                                 struct error *err)
+{
+    for (uint32_t i = first; i < last; i++) {
+        const uint8_t *text = decoder->documents[i];
+        enum json_shim_result result = JSON_SHIM_OK;
+        decoder->group.first = i;
+        decoder->group.count = 1;
+        if (text)
+            TRY(read_documents(decoder, i, i + 1, text + decoder->records->value_lengths[i],
+                               &result, err));
+        if (!text || result != JSON_SHIM_OK)
+            no_spans(decoder, 0);
+        if (result != JSON_SHIM_OK)
+            json_bad(decoder, i, "%s", result_text(result));
+        TRY(fill_columns(decoder, err));
     }
     return OK;
+}
+
+/* The documents [first, *last) become a group: the first has a text, and all others that have one
+ * lie in the same run, behind it and near. Its end. */
+static const uint8_t *find_group(const struct decoder *decoder, uint32_t first, uint32_t run_end,
+                                 uint32_t *last)
+{
+    const uint32_t *lengths = decoder->records->value_lengths;
+    const uint8_t *const *documents = decoder->documents;
+    const uint8_t *text = documents[first], *end = text + lengths[first];
+    uint32_t i = first + 1;
+    if (run_end > first + JSON_GROUP_ROWS)
+        run_end = first + JSON_GROUP_ROWS;
+    for (; i < run_end; i++) {
+        if (!documents[i])
+            continue;
+        if (documents[i] + lengths[i] - text > JSON_GROUP_BYTES)
+            break;
+        end = documents[i] + lengths[i];
+    }
+    *last = i;
+    return end;
+}
+
+static enum status decode_run(struct decoder *decoder, uint32_t first, uint32_t run_end,
+                              struct error *err)
+{
+    while (first < run_end) {
+        uint32_t last = first + 1;
+        enum json_shim_result result = JSON_SHIM_OK;
+        decoder->group.first = first;
+        if (decoder->documents[first]) {
+            const uint8_t *end = find_group(decoder, first, run_end, &last);
+            TRY(read_documents(decoder, first, last, end, &result, err));
+        } else {
+            no_spans(decoder, 0);
+        }
+        decoder->group.count = last - first;
+        TRY(result == JSON_SHIM_OK ? fill_columns(decoder, err)
+                                   : decode_singly(decoder, first, last, err));
+        first = last;
+    }
+    return OK;
+}
+
+static enum status decode_records(struct decoder *decoder, struct error *err)
+{
+    const struct records *records = decoder->records;
+    uint32_t first = 0;
+    if (records->run_count == 0) {
+        TRY(copy_documents(decoder, err));
+        return decode_run(decoder, 0, records->count, err);
+    }
+    decoder->documents = records->values;
+    for (uint32_t i = 0; i < records->run_count; i++) {
+        TRY(decode_run(decoder, first, records->run_ends[i], err));
+        first = records->run_ends[i];
+    }
+    return OK;
+}
+
+static int by_record(const void *a, const void *b)
+{
+    const struct bad_row *x = a, *y = b;
+    return (x->record > y->record) - (x->record < y->record);
 }
 
 /* Rows of bad records do not exist; of records without a value (tombstones) neither. */
@@ -182,7 +243,7 @@ static enum status select_good(struct decoder *decoder, const struct records *re
     uint16_t selection[BATCH_ROWS_MAX];
     uint32_t count = 0;
     for (uint32_t i = 0; i < records->count; i++)
-        if (!is_bad(decoder, i) && records->value_lengths[i] != RECORD_NULL)
+        if (!json_is_bad(decoder, i) && records->value_lengths[i] != RECORD_NULL)
             selection[count++] = (uint16_t)i;
     return count == records->count ? OK : batch_set_selection(batch, selection, count, err);
 }
@@ -198,18 +259,21 @@ static enum status new_columns(struct decoder *decoder, uint32_t count, struct v
     return OK;
 }
 
-static enum status hold_text(struct decoder *decoder, struct error *err)
+/* Text columns are views into the documents. */
+static enum status hold_texts(struct decoder *decoder, struct error *err)
 {
+    const struct records *records = decoder->records;
+    struct buffer *const *buffers = records->run_count ? records->buffers : &decoder->text;
+    uint32_t count = records->run_count ? records->buffer_count : 1;
     for (uint32_t i = 0; i < decoder->column_count; i++)
-        if (type_is_text(decoder->columns[i].type))
-            TRY(vec_add_strings(decoder->columns[i].vec, decoder->text, err));
+        for (uint32_t k = 0; k < count && type_is_text(decoder->columns[i].type); k++)
+            TRY(vec_add_strings(decoder->columns[i].vec, buffers[k], err));
     return OK;
 }
 
 enum status json_decode(struct decoder *decoder, const struct records *records, struct batch **out,
                         const uint32_t **record_of_row, struct bad_rows *bad, struct error *err)
 {
-    struct layout layout;
     struct vec **columns = mem_calloc(decoder->column_count + 1, sizeof(*columns));
     struct batch *batch = NULL;
     enum status status;
@@ -218,15 +282,13 @@ enum status json_decode(struct decoder *decoder, const struct records *records, 
     bad->count = bad->kept = 0;
     bad->ignore = decoder->options.ignore_parse_errors;
     decoder->bad = bad;
-    decoder->no_memory = false;
+    decoder->records = records;
     *record_of_row = NULL;
     status = new_columns(decoder, records->count, columns, err);
     if (status == OK)
-        status = lay_out(decoder, records, &layout, err);
+        status = decode_records(decoder, err);
     if (status == OK)
-        status = decode_groups(decoder, &layout, records->count, err);
-    if (status == OK)
-        status = hold_text(decoder, err);
+        status = hold_texts(decoder, err);
     if (status != OK) {
         for (uint32_t i = 0; i < decoder->column_count; i++)
             vec_unref(columns[i]);
@@ -239,6 +301,8 @@ enum status json_decode(struct decoder *decoder, const struct records *records, 
         batch_unref(batch);
         goto out;
     }
+    if (bad->count) /* found group by group and column by column */
+        qsort(bad->rows, bad->kept, sizeof(*bad->rows), by_record);
     *out = batch;
 out:
     mem_free(columns);

@@ -1,8 +1,10 @@
 /* json_int.h - what the files of format/json share.
  *
- *   records --json_decode.c--> one text of documents separated by newlines, a group at a time
+ *   records --json_decode.c--> groups of documents in one text, blanks and a newline between them
  *           --json_shim.cc--> positions of structural characters
- *           --json_walk.c--> members of each document --json_value.c--> cells of the wanted columns
+ *           --json_shape.c (as the document before), json_walk.c (any)--> spans: where the values
+ *                             of the wanted columns lie, [column][document]
+ *           --json_value.c--> cells, a column at a time
  *
  * Why a group is indexed as one text and still each document ends where its record ends: a newline
  * between two documents cannot lie inside a string (stage 1 refuses control characters there), so a
@@ -18,6 +20,7 @@
 
 #define JSON_DEPTH_MAX   512
 #define JSON_GROUP_BYTES (96u << 10) /* text indexed at once: stays in the second-level cache */
+#define JSON_GROUP_ROWS  512         /* documents in it */
 #define JSON_KEY_GUESS   31          /* longest key kept for the comparison at its usual place */
 #define JSON_GUESSES     64          /* members of a document that are guessed */
 #define JSON_NO_COLUMN   UINT32_MAX
@@ -46,22 +49,80 @@ struct json_guess {
     uint32_t column;
 };
 
+/* The last document's shape: everything between its scalar values, byte for byte. Of a document
+ * with the same bytes there, the structure is known to be valid (json_shape.c). */
+#define JSON_SHAPE_ITEMS  64
+#define JSON_SHAPE_BYTES  32  /* compared at once */
+#define JSON_SHAPE_RESTS  64  /* pieces of items that are longer */
+#define JSON_SHAPE_CREDIT 256 /* of learning: one for each document, LESSON to learn a shape */
+#define JSON_SHAPE_LESSON 64
+
+struct json_shape_piece { /* the mask's zeros are not compared */
+    uint8_t bytes[JSON_SHAPE_BYTES], mask[JSON_SHAPE_BYTES];
+};
+struct json_shape_item { /* up to a value, from the structural character behind the one before */
+    struct json_shape_piece piece; /* its first bytes */
+    uint32_t count;                /* structural characters */
+};
+struct json_shape_rest {
+    struct json_shape_piece piece;
+    uint32_t first, offset; /* structural character where its item begins, and bytes from there */
+};
+struct json_shape_wanted {
+    uint32_t value; /* structural character */
+    uint32_t column;
+};
+struct json_shape {
+    uint32_t position_count; /* structural characters of the document; 0: no shape */
+    uint32_t item_count;     /* without the last one, which is what follows the last value */
+    uint32_t rest_count;
+    uint32_t wanted_count;
+    bool is_complete; /* all columns are among the wanted */
+    struct json_shape_item items[JSON_SHAPE_ITEMS + 1];
+    struct json_shape_rest rests[JSON_SHAPE_RESTS];
+    struct json_shape_wanted wanted[JSON_SHAPE_ITEMS];
+};
+
+/* Where a value lies in its group's text: up to the next structural character. length 0: there is
+ * none. */
+struct json_span {
+    uint32_t start, length;
+};
+
+/* The documents being decoded, rows [first, first + count) of the batch. */
+struct json_group {
+    const uint8_t *text;
+    uint32_t first, count;
+    const uint32_t *position_end; /* of the text's structural characters */
+};
+
 struct decoder {
     struct json_options options;
     struct json_shim *shim;
     uint32_t column_count;
     struct json_column *columns;
-    uint32_t seen_words;
-    uint64_t *seen;       /* columns met in the document at hand */
-    uint32_t *name_slots; /* hash table of column numbers + 1; power of two */
+    struct json_span *spans; /* [column * JSON_GROUP_ROWS + row - group.first] */
+    uint32_t *name_slots;    /* hash table of column numbers + 1; power of two */
     uint32_t name_slot_mask;
     struct json_guess guesses[JSON_GUESSES];
+    struct json_shape shape;
+    uint32_t shape_credit;
     struct buffer *text; /* of the newest batch; used again when no vector holds it any more */
     struct buf scratch;  /* unescaped strings */
     struct mem_owner *owner;
-    struct bad_rows *bad; /* of the call */
-    bool no_memory;       /* why a walk failed: not the document's fault */
+    const uint8_t *copies[BATCH_ROWS_MAX]; /* where the documents lie in text */
+
+    /* of the call */
+    struct bad_rows *bad;
+    const struct records *records;
+    const uint8_t *const *documents; /* NULL where there is none */
+    struct json_group group;
 };
+
+static inline bool json_is_bad(const struct decoder *decoder, uint32_t record)
+{
+    return bad_rows_has(decoder->bad, record);
+}
 
 /* A document within an indexed text. */
 struct json_document {
@@ -77,21 +138,43 @@ struct json_token {
     uint32_t length;
 };
 
-/* json_walk.c: fill row of every column from the document. False: not a valid document or a cell
- * that makes the row bad (json_bad has been called). position moves on, of a valid document to its
+static inline struct json_span *json_spans(const struct decoder *decoder, uint32_t column)
+{
+    return decoder->spans + column * JSON_GROUP_ROWS;
+}
+
+/* JSON's blanks, no others: "1\x01" is no number. */
+static inline bool json_is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+static inline struct json_token json_token(const uint8_t *text, struct json_span span)
+{
+    while (span.length > 1 && json_is_blank(text[span.start + span.length - 1]))
+        span.length--;
+    return (struct json_token){text + span.start, span.length};
+}
+
+/* json_walk.c: set the document's span in every column that it has. False: not a valid document
+ * (json_bad has been called, spans are unspecified). position moves on, of a valid document to its
  * end. */
 bool json_walk(struct decoder *decoder, struct json_document *document);
 void json_index_names(struct decoder *decoder);
-/* Make every cell of the row NULL. */
-enum status json_null_row(struct decoder *decoder, uint32_t row, struct error *err) STATUS_CHECKED;
+/* The column of that name, escapes and all, or JSON_NO_COLUMN; place: its number among the
+ * document's members. */
+uint32_t json_match_key(struct decoder *decoder, uint32_t place, const uint8_t *text,
+                        const uint32_t *position);
 
-/* json_value.c: convert one scalar (or, for text columns, any value) into the cell. */
-enum json_cell { JSON_CELL_OK, JSON_CELL_NULL, JSON_CELL_BAD, JSON_CELL_MEMORY };
-enum json_cell json_set_cell(struct decoder *decoder, struct json_column *column, uint32_t row,
-                             struct json_token token);
+/* json_shape.c: as json_walk, for a document of the known shape. False: it is not, nothing has
+ * changed. */
+bool json_shape_match(struct decoder *decoder, struct json_document *document);
+/* Learn the shape of a valid document, whose positions are [position, end). */
+void json_shape_learn(struct decoder *decoder, const uint8_t *text, const uint32_t *position,
+                      const uint32_t *end);
 
-/* Is it JSON at all? Inner scalars of an object or array are not checked. */
-bool json_token_valid(struct decoder *decoder, struct json_token token);
+/* json_value.c: the spans of the group to cells of the column. */
+enum status json_fill_column(struct decoder *decoder, struct json_column *column,
+                             struct error *err) STATUS_CHECKED;
 
 /* json.c: ERR_UNSUPPORTED for types the format does not do yet. */
 enum status json_check_column(const struct table_field *field, const char *table,

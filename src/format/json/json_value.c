@@ -10,6 +10,8 @@
 #include <emmintrin.h>
 #endif
 
+enum json_cell { JSON_CELL_OK, JSON_CELL_NULL, JSON_CELL_BAD, JSON_CELL_MEMORY };
+
 /* Tokens lie in a text with BUFFER_PADDING readable bytes behind it, so that the short ones, nearly
  * all, can be looked at 16 bytes at once. */
 static uint32_t bytes_equal_16(const uint8_t *data, uint8_t c)
@@ -370,7 +372,8 @@ static enum json_cell set_temporal(struct decoder *decoder, struct vec *vec, uin
     return good ? JSON_CELL_OK : JSON_CELL_BAD;
 }
 
-bool json_token_valid(struct decoder *decoder, struct json_token token)
+/* Is it JSON at all? Inner scalars of an object or array are not checked. */
+static bool token_valid(struct decoder *decoder, struct json_token token)
 {
     struct str str;
     bool in_input;
@@ -381,37 +384,94 @@ bool json_token_valid(struct decoder *decoder, struct json_token token)
            is_json_number(token.data, token.data + token.length);
 }
 
-enum json_cell json_set_cell(struct decoder *decoder, struct json_column *column, uint32_t row,
-                             struct json_token token)
+/* ---- a column ---- */
+
+static enum status set_null(struct vec *vec, uint32_t row, struct error *err)
 {
-    struct vec *vec = column->vec;
-    if (token.data[0] == 'n' && token_is(token, "null"))
-        return JSON_CELL_NULL;
-    switch (vec->type->root) {
+    if (!vec->validity)
+        TRY(vec_make_validity(vec, err));
+    vec_clear_valid(vec, row);
+    size_t size = physical_size_bytes(type_physical(vec->type));
+    memset((uint8_t *)vec->values + row * size, 0, size);
+    return OK;
+}
+
+/* No value: NULL, or a bad row when the table says so. */
+static enum status set_missing(struct decoder *decoder, const struct json_column *column,
+                               uint32_t row, struct error *err)
+{
+    if (decoder->options.fail_on_missing_field && decoder->documents[row] &&
+        !json_is_bad(decoder, row))
+        json_bad(decoder, row, "column '%s' is missing", column->name);
+    return set_null(column->vec, row, err);
+}
+
+static enum status set_failed(struct decoder *decoder, const struct json_column *column,
+                              uint32_t row, struct json_token token, enum json_cell cell,
+                              struct error *err)
+{
+    if (cell == JSON_CELL_MEMORY)
+        return error_memory(err, "a JSON value", token.length);
+    if (cell == JSON_CELL_BAD && !json_is_bad(decoder, row) &&
+        (!decoder->options.ignore_parse_errors || !token_valid(decoder, token))) {
+        struct buf type;
+        buf_init(&type, 4096);
+        type_format(&type, column->type);
+        json_bad(decoder, row, "column '%s': %.*s%s is not a valid %s", column->name,
+                 (int)(token.length < 60 ? token.length : 60), (const char *)token.data,
+                 token.length > 60 ? "..." : "", buf_text(&type));
+        buf_fini(&type);
+    }
+    return set_null(column->vec, row, err);
+}
+
+/* Inlined into a loop for each kind of column. */
+static inline __attribute__((always_inline)) enum status
+fill_with(struct decoder *decoder, struct json_column *column,
+          enum json_cell (*set)(struct decoder *decoder, struct vec *vec, uint32_t row,
+                                struct json_token token),
+          struct error *err)
+{
+    const struct json_group group = decoder->group;
+    const struct json_span *spans = json_spans(decoder, (uint32_t)(column - decoder->columns));
+    for (uint32_t i = 0; i < group.count; i++) {
+        uint32_t row = group.first + i;
+        if (__builtin_expect(spans[i].length == 0, 0)) {
+            TRY(set_missing(decoder, column, row, err));
+            continue;
+        }
+        struct json_token token = json_token(group.text, spans[i]);
+        enum json_cell cell = token.data[0] == 'n' && token_is(token, "null")
+                                  ? JSON_CELL_NULL
+                                  : set(decoder, column->vec, row, token);
+        if (__builtin_expect(cell != JSON_CELL_OK, 0))
+            TRY(set_failed(decoder, column, row, token, cell, err));
+    }
+    return OK;
+}
+
+enum status json_fill_column(struct decoder *decoder, struct json_column *column, struct error *err)
+{
+    switch (column->type->root) {
     case TYPE_CHAR:
     case TYPE_VARCHAR:
-        return set_text(decoder, vec, row, token);
+        return fill_with(decoder, column, set_text, err);
     case TYPE_BINARY:
     case TYPE_VARBINARY:
-        return set_bytes(decoder, vec, row, token);
-    case TYPE_TINYINT:
-    case TYPE_SMALLINT:
-    case TYPE_INT:
-    case TYPE_BIGINT:
-        return set_integer(decoder, vec, row, token);
+        return fill_with(decoder, column, set_bytes, err);
     case TYPE_DECIMAL:
-        return set_decimal(decoder, vec, row, token);
+        return fill_with(decoder, column, set_decimal, err);
     case TYPE_FLOAT:
     case TYPE_DOUBLE:
-        return set_approximate(decoder, vec, row, token);
+        return fill_with(decoder, column, set_approximate, err);
     case TYPE_BOOLEAN:
-        return set_boolean(decoder, vec, row, token);
+        return fill_with(decoder, column, set_boolean, err);
     case TYPE_DATE:
     case TYPE_TIME:
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_LTZ:
-        return set_temporal(decoder, vec, row, token);
-    default:
-        return JSON_CELL_BAD; /* refused when the decoder was opened */
+        return fill_with(decoder, column, set_temporal, err);
+    default: /* others were refused when the decoder was opened */
+        return fill_with(decoder, column, set_integer, err);
     }
 }

@@ -4,6 +4,7 @@
  * A key is first compared with the one seen last at this place of a document (producers write their
  * fields in one order), then looked up. Every structural character is checked, also in values that
  * nobody wants; the scalars of unwanted members are not. The last of duplicate members wins.
+ * json_shape.c is the short way for documents like the one before.
  */
 #include "format/json/json_int.h"
 
@@ -54,19 +55,6 @@ static uint32_t find_column(const struct decoder *decoder, const uint8_t *name, 
     return JSON_NO_COLUMN;
 }
 
-/* JSON's blanks, no others: "1\x01" is no number. */
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-static struct json_token token_before(const uint8_t *text, uint32_t start, uint32_t next)
-{
-    while (next > start + 1 && is_blank(text[next - 1]))
-        next--;
-    return (struct json_token){text + start, next - start};
-}
-
 /* The column of a key that was not guessed; the guess for this place is made anew. */
 static uint32_t look_up(struct decoder *decoder, uint32_t place, struct json_token key)
 {
@@ -90,8 +78,8 @@ static uint32_t look_up(struct decoder *decoder, uint32_t place, struct json_tok
     return column;
 }
 
-static inline uint32_t match_key(struct decoder *decoder, uint32_t place, const uint8_t *text,
-                                 const uint32_t *position)
+uint32_t json_match_key(struct decoder *decoder, uint32_t place, const uint8_t *text,
+                        const uint32_t *position)
 {
     const uint8_t *key = text + position[0] + 1;
     if (place < JSON_GUESSES) {
@@ -99,7 +87,8 @@ static inline uint32_t match_key(struct decoder *decoder, uint32_t place, const 
         if (guess->quote_mask && guess_matches(guess, key))
             return guess->column;
     }
-    return look_up(decoder, place, token_before(text, position[0], position[1]));
+    struct json_span span = {position[0], position[1] - position[0]};
+    return look_up(decoder, place, json_token(text, span));
 }
 
 /* Behind the object or array that begins at position, or NULL when it is not well formed. */
@@ -163,81 +152,11 @@ static bool malformed(struct decoder *decoder, const struct json_document *docum
     return false;
 }
 
-static enum status set_null(struct json_column *column, uint32_t row, struct error *err)
-{
-    struct vec *vec = column->vec;
-    if (!vec->validity)
-        TRY(vec_make_validity(vec, err));
-    vec_clear_valid(vec, row);
-    size_t size = physical_size_bytes(type_physical(vec->type));
-    memset((uint8_t *)vec->values + row * size, 0, size);
-    return OK;
-}
-
-enum status json_null_row(struct decoder *decoder, uint32_t row, struct error *err)
-{
-    for (uint32_t i = 0; i < decoder->column_count; i++)
-        TRY(set_null(&decoder->columns[i], row, err));
-    return OK;
-}
-
-static bool store(struct decoder *decoder, const struct json_document *document, uint32_t index,
-                  struct json_token token)
-{
-    struct json_column *column = &decoder->columns[index];
-    uint64_t bit = UINT64_C(1) << (index & 63);
-    if (decoder->seen[index >> 6] & bit && column->vec->validity)
-        column->vec->validity[document->row >> 6] |= UINT64_C(1) << (document->row & 63);
-    decoder->seen[index >> 6] |= bit;
-    enum json_cell cell = json_set_cell(decoder, column, document->row, token);
-    if (__builtin_expect(cell == JSON_CELL_OK, 1))
-        return true;
-    if (cell == JSON_CELL_BAD &&
-        (!decoder->options.ignore_parse_errors || !json_token_valid(decoder, token))) {
-        struct buf type;
-        buf_init(&type, 4096);
-        type_format(&type, column->type);
-        json_bad(decoder, document->row, "column '%s': %.*s%s is not a valid %s", column->name,
-                 (int)(token.length < 60 ? token.length : 60), (const char *)token.data,
-                 token.length > 60 ? "..." : "", buf_text(&type));
-        buf_fini(&type);
-        return false;
-    }
-    if (cell != JSON_CELL_MEMORY && set_null(column, document->row, NULL) == OK)
-        return true;
-    decoder->no_memory = true;
-    return false;
-}
-
-/* Columns that the document does not have: NULL, or bad when the table says so. */
-static bool finish(struct decoder *decoder, const struct json_document *document)
-{
-    for (uint32_t word = 0; word < decoder->seen_words; word++) {
-        uint32_t in_word = decoder->column_count - word * 64;
-        uint64_t all = in_word >= 64 ? UINT64_MAX : (UINT64_C(1) << in_word) - 1;
-        uint64_t missing = all & ~decoder->seen[word];
-        while (missing) {
-            uint32_t index = word * 64 + (uint32_t)__builtin_ctzll(missing);
-            missing &= missing - 1;
-            if (decoder->options.fail_on_missing_field) {
-                json_bad(decoder, document->row, "column '%s' is missing",
-                         decoder->columns[index].name);
-                return false;
-            }
-            if (set_null(&decoder->columns[index], document->row, NULL) != OK) {
-                decoder->no_memory = true;
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 bool json_walk(struct decoder *decoder, struct json_document *document)
 {
     const uint8_t *text = document->text;
     const uint32_t *position = document->position, end = document->end;
-    memset(decoder->seen, 0, decoder->seen_words * sizeof(*decoder->seen));
+    uint32_t at = document->row - decoder->group.first;
     if (*position >= end) {
         json_bad(decoder, document->row, "not valid JSON: it is empty");
         return false;
@@ -249,7 +168,7 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
     position++;
     if (*position < end && text[*position] == '}') {
         document->position = ++position;
-        return *position < end ? malformed(decoder, document, position) : finish(decoder, document);
+        return *position >= end || malformed(decoder, document, position);
     }
     for (uint32_t place = 0;; place++) {
         if (position[0] >= end || text[position[0]] != '"')
@@ -258,7 +177,7 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
             return malformed(decoder, document, position + 1);
         if (position[2] >= end)
             return malformed(decoder, document, position + 2);
-        uint32_t column = match_key(decoder, place, text, position);
+        uint32_t column = json_match_key(decoder, place, text, position);
         uint32_t value = position[2];
         uint8_t c = text[value];
         const uint32_t *next = position + 3;
@@ -271,9 +190,8 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
         }
         if (*next >= end)
             return malformed(decoder, document, next);
-        if (column != JSON_NO_COLUMN &&
-            !store(decoder, document, column, token_before(text, value, *next)))
-            return false;
+        if (column != JSON_NO_COLUMN)
+            json_spans(decoder, column)[at] = (struct json_span){value, *next - value};
         c = text[*next];
         position = next + 1;
         if (c == '}')
@@ -282,5 +200,5 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
             return malformed(decoder, document, next);
     }
     document->position = position;
-    return *position < end ? malformed(decoder, document, position) : finish(decoder, document);
+    return *position >= end || malformed(decoder, document, position);
 }

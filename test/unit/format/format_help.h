@@ -30,6 +30,31 @@ static inline void test_records_add_null(struct test_records *records)
 {
     records->lengths[records->records.count++] = RECORD_NULL;
 }
+/* The same records in one text, as a run. The caller unrefs the buffer. */
+static inline struct buffer *
+test_records_run(struct test_records *out, const struct test_records *records, const char *between)
+{
+    struct error err = {0};
+    struct buffer *buffer;
+    size_t total = 0, at = 0, gap = strlen(between);
+    test_records_init(out);
+    out->records.count = records->records.count;
+    for (uint32_t i = 0; i < records->records.count; i++)
+        total += gap + (records->values[i] ? records->lengths[i] : 0);
+    must(buffer_new(&buffer, total, NULL, &err) == OK);
+    for (uint32_t i = 0; i < records->records.count; i++) {
+        out->lengths[i] = records->lengths[i];
+        if (!records->values[i])
+            continue;
+        out->values[i] = buffer->data + at;
+        memcpy(buffer->data + at, records->values[i], records->lengths[i]);
+        memcpy(buffer->data + at + records->lengths[i], between, gap);
+        at += records->lengths[i] + gap;
+    }
+    out->records.buffers[out->records.buffer_count++] = buffer;
+    out->records.run_ends[out->records.run_count++] = out->records.count;
+    return buffer;
+}
 static inline void test_records_fini(struct test_records *records)
 {
     for (uint32_t i = 0; i < records->records.count; i++)

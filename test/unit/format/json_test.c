@@ -339,12 +339,132 @@ TEST(groups_equal_single_documents)
         size_t length = bad ? (size_t)(bad - together) + (good > 0) : strlen(together);
         if (length != rows.length || memcmp(together, rows.data, length) != 0)
             CHECK_FAIL("round %d: a group of %u differs from its documents", round, count);
+        char *copied = strdup(together);
+        static struct test_records run;
+        struct buffer *buffer = test_records_run(&run, &group, round % 2 ? "\n" : " \r\n\t\n");
+        if (strcmp(copied, test_decode(&JSON_FORMAT, decoder, &run)) != 0)
+            CHECK_FAIL("round %d: a run of %u differs from copies", round, count);
+        buffer_unref(buffer);
+        free(copied);
         test_records_fini(&group);
     }
     JSON_FORMAT.decoder_close(decoder);
     JSON_FORMAT.decoder_close(other);
     buf_fini(&rows);
     buf_fini(&bads);
+}
+
+/* Documents behind others of a known shape give what they give alone. */
+TEST(shapes)
+{
+    static const char *const shapes[] = {
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"visa\"}",
+        "{\"s\":\"visa\",\"u\":[1,{\"k\":null}],\"a\":17}",
+        "{\"u\":{\"a\":5,\"v\":[]},\"s\":\"a text of more than sixteen bytes\"}",
+        "{\"a key that is longer than two times sixteen bytes and so on and on\":1,\"a\":2}",
+        "{\"a\":1,\"a\":2,\"s\":\"x\",\"s\":\"y\"}",
+        "{\"s\":{\"x\":1},\"a\":2}",
+        "{\"\\u0061\":1,\"s\":\"\"}",
+        "{ \"a\" : 1 , \"s\" : null , \"u\" : true }",
+        "{}",
+        "{\n  \"a\": 1,\n  \"s\": \"pretty\"\n}\n",
+    };
+    static const char *const others[] = {
+        "{\"a\": 1e5, \"u\": \"x\", \"s\": \"visa\"}",
+        "{\"a\": -0, \"u\": \"x\", \"s\": \"\"}",
+        "{\"a\": 007, \"u\": \"x\", \"s\": \"visa\"}",
+        "{\"a\": 99999999999999999999, \"u\": \"x\", \"s\": \"visa\"}",
+        "{\"a\": null, \"u\": null, \"s\": null}",
+        "{\"a\": \"18\", \"u\": 1, \"s\": 5.50}",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"q\\\"\\u00e9\"}",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"q\\\"}",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"visa\"",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"visa\"}}",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"visa\"} ",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"visa\"}x",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"visa\"]",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"vi\xff\"}",
+        "{\"a\": 17, \"u\": \"x\", \"s\": \"vi\nsa\"}",
+        "{\"a\": 17, \"u\": \"x\" \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": \"x\", \"s\"; \"visa\"}",
+        "{\"a\": 17, \"u\": {, \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": [, \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": ,, \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": :, \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": }, \"s\": \"visa\"}",
+        "{\"a\": , \"u\": \"x\", \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": \"x\", \"s\": }",
+        "{\"a\": 17, \"u\": {}, \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": [1,2], \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": \"x\", \"s\": {\"a\": 1}}",
+        "{\"a\": 17, \"u\": \"x\", \"t\": \"visa\"}",
+        "{\"a\": 17, \"s\": \"x\", \"u\": \"visa\"}",
+        "{\"a\": 17, \"u\": \"x\", \"a\": 18}",
+        "{\"a\": 17, \"u\": \"x\"}",
+        "{\"a\": 17, \"u\": \"x\", \"s\":  \"visa\"}",
+        "{\"a\": 17, \"u\": \"x\" , \"s\": \"visa\" }",
+        "{\"a\": 17, \"u\": \"a, \\\"u\\\": 1\", \"s\": \", \\\"s\\\": \"}",
+        "{\"a\": 17 1, \"u\": \"x\", \"s\": \"visa\"}",
+        "{\"a\": 17, \"u\": \"x\"1, \"s\": \"visa\"}",
+        "{\"a\": 17, \"\\u0075\": \"x\", \"s\": \"visa\"}",
+        "{\"a\":1,\"a\":null,\"s\":\"x\",\"s\":1}",
+        "{\"a\":\"x\",\"a\":2,\"s\":\"x\",\"s\":\"\\x\"}",
+        "{\"s\":\"visa\",\"u\":[1,{\"k\":[]}],\"a\":17}",
+        "{\"s\":\"visa\",\"u\":[1,2,{\"k\":null}],\"a\":18}",
+        "{\"u\":{\"a\":5,\"v\":[1]},\"s\":\"a text of more than sixteen bytes\\n\"}",
+        "{\"a key that is longer than two times sixteen bytes and so on and om\":1,\"a\":2}",
+        "{\"a key that is longer than two times sixteen bytes and so on and on\":1,\"a\":3}",
+        "",
+        "[1]",
+    };
+    static struct test_records group;
+    struct test_table table;
+    struct error err = {0};
+    two_columns(&table);
+    struct decoder *decoder = test_decoder(&JSON_FORMAT, &table, &err);
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        for (size_t k = 0; k < COUNT_OF(others) + COUNT_OF(shapes); k++) {
+            const char *other = k < COUNT_OF(others) ? others[k] : shapes[k - COUNT_OF(others)];
+            const char *const documents[] = {shapes[i], shapes[i], other, shapes[i], other, other};
+            char want[4096];
+            size_t length = 0, bad_count = 0;
+            test_records_init(&group);
+            for (size_t d = 0; d < COUNT_OF(documents); d++) {
+                const char *alone = test_decode_text(&JSON_FORMAT, &table, documents[d]);
+                test_records_add(&group, documents[d], strlen(documents[d]));
+                if (strncmp(alone, "bad", 3) != 0)
+                    length += (size_t)snprintf(want + length, sizeof(want) - length, "%s", alone);
+                else
+                    bad_count++;
+            }
+            const char *together = test_decode(&JSON_FORMAT, decoder, &group);
+            for (const char *bad = together; (bad = strstr(bad, "bad ")) != NULL; bad++)
+                bad_count--;
+            if (strncmp(together, want, length) != 0 || bad_count != 0)
+                CHECK_FAIL("%s among %s:\n%s, want:\n%s", other, shapes[i], together, want);
+            test_records_fini(&group);
+        }
+    JSON_FORMAT.decoder_close(decoder);
+}
+
+/* The first of the bad rows is the first in the records, whatever was found first. */
+TEST(bad_rows_are_in_order)
+{
+    struct test_table table;
+    struct test_records records;
+    struct error err = {0};
+    two_columns(&table);
+    struct decoder *decoder = test_decoder(&JSON_FORMAT, &table, &err);
+    test_records_init(&records);
+    test_records_add(&records, "{\"a\":1,\"s\":\"\\x\"}", 16);
+    test_records_add(&records, "{\"a\":x,\"s\":\"\\x\"}", 16);
+    test_records_add(&records, "{", 1);
+    CHECK_STR(test_decode(&JSON_FORMAT, decoder, &records),
+              "bad 0: column 's': \"\\x\" is not a valid STRING\n"
+              "bad 1: column 'a': x is not a valid INT\n"
+              "bad 2: not valid JSON: it ends too early, after 1 bytes\n");
+    test_records_fini(&records);
+    JSON_FORMAT.decoder_close(decoder);
 }
 
 TEST(tombstones)
