@@ -46,10 +46,12 @@ struct process {
     struct socket_address address;
     bool address_given;
     struct embedded *embedded;
-    uint32_t worker_threads;
+    int64_t worker_threads; /* 0: the cores */
 };
 enum status process_init(struct process *process, struct error *err) STATUS_CHECKED;
-/* leat.memory.limit, leat.worker-threads. ERR_NAME: the key is not a process setting. */
+/* What holds for the whole process (leat.memory.limit, ...), for --set. */
+const struct option_def *process_settings(size_t *count);
+/* ERR_NAME: the key is none of these. */
 enum status process_set(struct process *process, struct str key, struct str value,
                         struct error *err) STATUS_CHECKED;
 /* Lock the data directory, start the broker's thread. Idempotent, any thread. */
@@ -114,7 +116,7 @@ int command_broker(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_version(int argc, char **argv);
 extern const struct argument_def RUN_ARGUMENTS[], EXPLAIN_ARGUMENTS[], BROKER_ARGUMENTS[],
-    DEMO_ARGUMENTS[], INIT_ARGUMENTS[];
+    DEMO_ARGUMENTS[];
 
 /* Prints the error and its hint on standard error; returns EXIT_BAD_USAGE. */
 int fail_usage(const struct error *err);

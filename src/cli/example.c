@@ -26,7 +26,7 @@ const struct argument_def DEMO_ARGUMENTS[] = {
     {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET"},
     {NULL, ARGUMENT_FLAG, NULL, NULL},
 };
-const struct argument_def INIT_ARGUMENTS[] = {
+static const struct argument_def INIT_ARGUMENTS[] = {
     {NULL, ARGUMENT_FLAG, NULL, NULL},
 };
 

@@ -3,8 +3,12 @@
  * The broker runs on an event loop with a thread of its own. It starts when --broker asks for it or
  * when a table first says 'embedded'; without --broker it has a log but no listener.
  */
-#include "broker/broker.h"
 #include "cli/cli.h"
+
+#include <stddef.h>
+
+#include "base/must.h"
+#include "broker/broker.h"
 #include "os/zonefile.h"
 
 #define IO_POOL_THREADS 8
@@ -55,24 +59,39 @@ enum status process_init(struct process *process, struct error *err)
     return OK;
 }
 
+/* No default values here: parsing one key must leave the others alone. */
+static const struct option_def SETTINGS[] = {
+    {.key = "leat.memory.limit",
+     .kind = OPTION_BYTES,
+     .offset = offsetof(struct process, memory.limit_bytes),
+     .help = "The most memory of the whole process ('2 gb'); what would go above it fails with an "
+             "error that names this setting. Without it there is no limit."},
+    {.key = "leat.worker-threads",
+     .kind = OPTION_INT,
+     .offset = offsetof(struct process, worker_threads),
+     .min_value = 1,
+     .max_value = 1024,
+     .help = "Threads that run the jobs; without it as many as there are cores."},
+};
+
+const struct option_def *process_settings(size_t *count)
+{
+    *count = COUNT_OF(SETTINGS);
+    return SETTINGS;
+}
+
 enum status process_set(struct process *process, struct str key, struct str value,
                         struct error *err)
 {
-    uint64_t number;
-    if (str_eq(key, STR("leat.memory.limit"))) {
-        if (!str_to_bytes(value, &number))
-            return error_set(err, ERR_OPTION, "leat.memory.limit: '%.*s' is not a size",
-                             (int)value.length, value.data);
-        process->memory.limit_bytes = number;
-        return OK;
-    }
-    if (str_eq(key, STR("leat.worker-threads"))) {
-        if (!str_to_u64(value, &number, NULL) || number < 1 || number > 1024)
-            return error_set(err, ERR_OPTION, "leat.worker-threads: a number from 1 to 1024");
-        process->worker_threads = (uint32_t)number;
-        return OK;
-    }
-    return ERR_NAME;
+    const struct option_given given = {.key = key, .value = value};
+    struct arena arena;
+    if (!option_find(SETTINGS, COUNT_OF(SETTINGS), key))
+        return ERR_NAME;
+    arena_init(&arena, NULL, 1u << 20);
+    enum status status = option_parse(SETTINGS, COUNT_OF(SETTINGS), &given, 1, NULL, "the process",
+                                      process, &arena, err);
+    arena_fini(&arena);
+    return status;
 }
 
 static void run_loop(void *context)

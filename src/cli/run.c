@@ -256,7 +256,7 @@ static enum status start(struct run *run, struct error *err)
         .registry = &CLI_REGISTRY,
         .context = &run->process.context,
         .owner = &run->process.memory,
-        .worker_threads = run->process.worker_threads,
+        .worker_threads = (uint32_t)run->process.worker_threads,
     };
     TRY(engine_new(&run->engine, &config, err));
     TRY(engine_session_new(&run->session, run->engine, err));

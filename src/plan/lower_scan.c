@@ -3,32 +3,7 @@
  * read here. */
 #include "plan/plan_int.h"
 
-#include <stddef.h>
-
 #include "base/must.h"
-
-struct scan_options {
-    int bad_rows;
-    const char *dead_letter_table;
-    int64_t idle_timeout_ms;
-};
-
-static const char *const BAD_ROWS_CHOICES[] = {"fail", "skip", "dead-letter", NULL};
-
-/* Keys that plugin_validate leaves to the planner (plugin/connector.h, PLUGIN_TABLE_OPTIONS). */
-static const struct option_def SCAN_OPTIONS[] = {
-    {.key = "leat.bad-rows",
-     .kind = OPTION_ENUM,
-     .offset = offsetof(struct scan_options, bad_rows),
-     .default_value = "fail",
-     .choices = BAD_ROWS_CHOICES},
-    {.key = "leat.dead-letter.table",
-     .kind = OPTION_STRING,
-     .offset = offsetof(struct scan_options, dead_letter_table)},
-    {.key = "scan.watermark.idle-timeout",
-     .kind = OPTION_DURATION,
-     .offset = offsetof(struct scan_options, idle_timeout_ms)},
-};
 
 enum status plan_hold_object(struct planner *planner, struct catalog_object *object)
 {
@@ -45,18 +20,18 @@ enum status plan_hold_object(struct planner *planner, struct catalog_object *obj
 }
 
 static enum status read_options(struct planner *planner, const struct catalog_object *table,
-                                struct scan_options *out)
+                                struct plugin_table_options *out)
 {
     struct option_given *own =
         ARENA_ARRAY(planner->arena, table->option_count + 1, struct option_given);
     size_t count = 0;
     TRY(arena_check(planner->arena, "the plan", planner->err));
     for (size_t i = 0; i < table->option_count; i++)
-        if (option_find(SCAN_OPTIONS, COUNT_OF(SCAN_OPTIONS), table->options[i].key))
+        if (option_find(PLUGIN_TABLE_OPTIONS, PLUGIN_TABLE_OPTION_COUNT, table->options[i].key))
             own[count++] = table->options[i];
-    *out = (struct scan_options){.idle_timeout_ms = planner->settings->idle_timeout_ms};
-    return option_parse(SCAN_OPTIONS, COUNT_OF(SCAN_OPTIONS), own, count, NULL, table->full_name,
-                        out, planner->arena, planner->err);
+    *out = (struct plugin_table_options){.idle_timeout_ms = planner->settings->idle_timeout_ms};
+    return option_parse(PLUGIN_TABLE_OPTIONS, PLUGIN_TABLE_OPTION_COUNT, own, count, NULL,
+                        table->full_name, out, planner->arena, planner->err);
 }
 
 /* Fields and metadata columns that an expression reads, as marks over [fields, metadata]. */
@@ -225,7 +200,7 @@ static enum status dead_letter_sink(struct planner *planner, struct plan_node *s
     return plan_add_root(planner, sink);
 }
 
-static enum status dead_letters(struct planner *planner, const struct scan_options *options,
+static enum status dead_letters(struct planner *planner, const struct plugin_table_options *options,
                                 struct plan_node *node)
 {
     node->source.bad_rows = (enum bad_rows_policy)options->bad_rows;
@@ -254,7 +229,7 @@ enum status plan_lower_scan(struct planner *planner, struct rel_entry *entry)
     uint32_t total = table->description.field_count + rel->scan.metadata_count;
     struct plan_node *node = plan_node_new(planner, PLAN_SOURCE, 0, NULL);
     uint32_t *input_map = ARENA_ARRAY(planner->arena, total + 1, uint32_t);
-    struct scan_options options;
+    struct plugin_table_options options;
     TRY(arena_check(planner->arena, "the plan", planner->err));
     node->source.table = table;
     node->source.limit = -1;

@@ -34,8 +34,6 @@ enum plan_changelog {
 
 enum plan_phase { PHASE_SINGLE, PHASE_LOCAL, PHASE_GLOBAL };
 
-enum bad_rows_policy { BAD_ROWS_FAIL, BAD_ROWS_SKIP, BAD_ROWS_DEAD_LETTER };
-
 struct plan_aggregate {
     struct aggregate_bound bound;
     int32_t arg_column;    /* of the input; -1: COUNT(*) */

@@ -170,8 +170,16 @@ struct plugin_registry {
     const struct connector_class *const *connectors; /* NULL-terminated */
     const struct format_class *const *formats;
 };
-/* Keys that any table may have beside its connector's; the planner reads them. NULL-terminated. */
-extern const char *const PLUGIN_TABLE_OPTIONS[];
+/* Options that any table may have beside its connector's; the planner reads them. */
+enum bad_rows_policy { BAD_ROWS_FAIL, BAD_ROWS_SKIP, BAD_ROWS_DEAD_LETTER };
+struct plugin_table_options {
+    int bad_rows;
+    const char *dead_letter_table; /* NULL: none given */
+    int64_t idle_timeout_ms;
+    const char *unused;
+};
+#define PLUGIN_TABLE_OPTION_COUNT 7
+extern const struct option_def PLUGIN_TABLE_OPTIONS[PLUGIN_TABLE_OPTION_COUNT];
 /* NULL: unknown; ERR_NAME with the nearest name. */
 const struct connector_class *plugin_connector(const struct plugin_registry *registry,
                                                struct str name, struct error *err);

@@ -6,6 +6,7 @@
  */
 #include "plugin/connector.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/must.h"
@@ -15,23 +16,49 @@
 /* Room that covers every field of a table of options, for parsing into nothing. */
 #define OPTION_FIELD_BYTES 16
 
-const char *const PLUGIN_TABLE_OPTIONS[] = {
-    "leat.bad-rows",
-    "leat.dead-letter.table",
-    "scan.watermark.idle-timeout",
-    "scan.watermark.emit.strategy",
-    "scan.watermark.alignment.group",
-    "scan.watermark.alignment.max-drift",
-    "scan.watermark.alignment.update-interval",
-    NULL,
+static const char *const BAD_ROWS[] = {"fail", "skip", "dead-letter", NULL};
+
+#define AT(field) .offset = offsetof(struct plugin_table_options, field)
+const struct option_def PLUGIN_TABLE_OPTIONS[PLUGIN_TABLE_OPTION_COUNT] = {
+    {.key = "leat.bad-rows",
+     .kind = OPTION_ENUM,
+     AT(bad_rows),
+     .default_value = "fail",
+     .choices = BAD_ROWS,
+     .help =
+         "What becomes of a record that cannot be read. fail: the job ends and names its place; "
+         "skip: it is counted; dead-letter: it is kept in the table of leat.dead-letter.table."},
+    {.key = "leat.dead-letter.table",
+     .kind = OPTION_STRING,
+     AT(dead_letter_table),
+     .help = "A table with the columns source STRING, partition INT, offset BIGINT, payload BYTES, "
+             "error_code STRING, error_text STRING, time TIMESTAMP_LTZ(3)."},
+    {.key = "scan.watermark.idle-timeout",
+     .kind = OPTION_DURATION,
+     AT(idle_timeout_ms),
+     .help = "A split without rows for so long no longer holds the watermark back; without it "
+             "table.exec.source.idle-timeout counts."},
+    {.key = "scan.watermark.emit.strategy",
+     .kind = OPTION_STRING,
+     AT(unused),
+     .help = "Taken and not used: the watermark is known before each row."},
+    {.key = "scan.watermark.alignment.group",
+     .kind = OPTION_STRING,
+     AT(unused),
+     .help = "Taken and not used: splits are not held back for each other."},
+    {.key = "scan.watermark.alignment.max-drift",
+     .kind = OPTION_STRING,
+     AT(unused),
+     .help = "Taken and not used."},
+    {.key = "scan.watermark.alignment.update-interval",
+     .kind = OPTION_STRING,
+     AT(unused),
+     .help = "Taken and not used."},
 };
 
 static bool is_table_option(struct str key)
 {
-    for (size_t i = 0; PLUGIN_TABLE_OPTIONS[i]; i++)
-        if (str_eq(key, str_of(PLUGIN_TABLE_OPTIONS[i])))
-            return true;
-    return false;
+    return option_find(PLUGIN_TABLE_OPTIONS, PLUGIN_TABLE_OPTION_COUNT, key) != NULL;
 }
 
 static void unknown_name(struct error *err, const char *kind, struct str name,

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Every SQL example of docs/sql-reference.md is accepted: statements and clauses after the tables the page begins
+with, forms and types as an expression whose value is printed."""
+import os
+import re
+import subprocess
+import sys
+
+LEAT = os.environ["LEAT"]
+DIRECTORY = os.environ["TEST_DIR"]
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+number = failures = 0
+
+
+def check(good, name, detail=""):
+    global number, failures
+    number += 1
+    failures += not good
+    print(f"{'ok' if good else 'not ok'} {number} - {name}")
+    if not good:
+        print("# " + str(detail).replace("\n", "\n# "))
+
+
+def leat(*arguments):
+    return subprocess.run([LEAT, *arguments], capture_output=True, text=True, cwd=DIRECTORY, timeout=60)
+
+
+with open(os.path.join(ROOT, "docs", "sql-reference.md")) as file:
+    page = file.read()
+tables, *examples = re.findall(r"```sql\n(.*?)```", page, re.S)
+for example in examples:
+    # explained, so that nothing runs; what prints or changes the catalog is executed
+    result = leat("explain", "-e", tables, "-e", example)
+    check(result.returncode == 0, example.split("\n")[0], example + result.stderr)
+rows = re.findall(r"^\| `.*` \| .* \| `(.*)` \|$", page, re.M)
+expressions = [row.replace("\\|", "|") for row in rows]
+for expression in expressions:
+    result = leat("run", "--result", "csv", "-e", f"SELECT {expression} AS v")
+    lines = result.stdout.splitlines()
+    check(result.returncode == 0 and len(lines) == 2, expression, result.stdout + result.stderr)
+check(len(examples) >= 18 and len(expressions) >= 29, "all examples are found", (len(examples), len(expressions)))
+print(f"1..{number}")
+sys.exit(1 if failures else 0)
