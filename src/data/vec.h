@@ -162,6 +162,8 @@ static inline bool vec_is_valid(const struct vec *vec, uint32_t row)
 
 /* Room for length bytes that live as long as the vector: the pointer, or NULL without memory. */
 char *vec_string_room(struct vec *vec, size_t length);
+/* The error behind that NULL: ERR_BUDGET with the setting that helps, or ERR_MEMORY. */
+enum status vec_no_room(const struct vec *vec, size_t length, struct error *err);
 /* Store text at row, copying its bytes (inline or into string room). */
 enum status vec_set_text(struct vec *vec, uint32_t row, const char *data, size_t length,
                          struct error *err) STATUS_CHECKED;

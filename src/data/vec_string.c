@@ -109,13 +109,17 @@ enum status vec_compact(struct vec *vec, struct error *err)
     return gather_strings(vec, 0, err);
 }
 
-static char *new_room(struct vec *vec, size_t length)
+static size_t new_room_bytes(const struct vec *vec, size_t length)
 {
     size_t bytes = vec->string_own ? vec->string_own->size_bytes * 2 : STRING_ROOM_MIN;
     if (bytes > STRING_ROOM_MAX)
         bytes = STRING_ROOM_MAX;
-    if (bytes < length)
-        bytes = length;
+    return bytes < length ? length : bytes;
+}
+
+static char *new_room(struct vec *vec, size_t length)
+{
+    size_t bytes = new_room_bytes(vec, length);
     if (vec->string_count == VEC_STRINGS_MAX) {
         if (gather_strings(vec, bytes, NULL) != OK)
             return NULL;
@@ -143,6 +147,14 @@ char *vec_string_room(struct vec *vec, size_t length)
     return new_room(vec, length);
 }
 
+enum status vec_no_room(const struct vec *vec, size_t length, struct error *err)
+{
+    size_t bytes = new_room_bytes(vec, length);
+    TRY(mem_reserve(vec->owner, bytes, err));
+    mem_release(vec->owner, bytes);
+    return error_memory(err, "text column", bytes);
+}
+
 enum status vec_set_text(struct vec *vec, uint32_t row, const char *data, size_t length,
                          struct error *err)
 {
@@ -152,7 +164,7 @@ enum status vec_set_text(struct vec *vec, uint32_t row, const char *data, size_t
     if (length > VIEW_INLINE_MAX) {
         char *room = vec_string_room(vec, length);
         if (!room)
-            return error_memory(err, "text column", length);
+            return vec_no_room(vec, length, err);
         memcpy(room, data, length);
         data = room;
     }

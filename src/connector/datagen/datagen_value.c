@@ -107,7 +107,7 @@ static enum status store_text(const struct datagen_field *field, uint64_t number
         length = 1 + (uint32_t)(random_word(field, number, 1) % length);
     char *dest = vec_string_room(vec, length);
     if (!dest)
-        return error_memory(err, "a datagen text", length);
+        return vec_no_room(vec, length, err);
     uint64_t word = 0;
     if (type_is_bytes(field->type)) {
         for (uint32_t i = 0; i < length; i++, word >>= 8) {
