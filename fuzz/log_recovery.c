@@ -2,8 +2,8 @@
  * (or says that it is damaged), and a second opening finds the same.
  *
  * The input is a list of: file and flags (1 byte), length (2 bytes, little-endian), content. Flag
- * 0x10 makes the CRCs of the batches in the content right, so that what lies behind them is
- * reached; 0x20 removes the mark of a clean stop. */
+ * 0x10 makes the CRCs of the batches (or of the snapshot) in the content right, so that what lies
+ * behind them is reached; 0x20 removes the mark of a clean stop. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,10 +31,12 @@ static const char *const files[16] = {DIR "/t-0/00000000000000000000.log",
                                       DIR "/leat-log.catalog",
                                       DIR "/t-0/00000000000000000009.log",
                                       DIR "/t-0/99999999999999999999.log",
-                                      DIR "/t-0/nonsense",
+                                      DIR "/t-0/00000000000000000005.snapshot",
                                       DIR "/u-0",
                                       DIR "/t-0/00000000002147483650.log",
                                       DIR "/t-0/09223372036854775806.log"};
+
+#define SNAPSHOT 12
 
 static void check(bool good)
 {
@@ -60,7 +62,9 @@ static void put_file(struct io *io, const char *path, const uint8_t *bytes, size
     struct io_file *file = NULL;
 
     memcpy(copy, bytes, size);
-    if (fix)
+    if (fix && path == files[SNAPSHOT] && size > 6)
+        put_be32(copy + 2, crc32c(0, copy + 6, size - 6));
+    else if (fix)
         fix_crcs(copy, size);
     if (io->ops->open(io, path, IO_WRITE | IO_CREATE | IO_TRUNCATE, &file, NULL) != OK)
         return;

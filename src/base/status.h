@@ -32,6 +32,8 @@
     X(ERR_TIMEOUT, "timed out")                                                                    \
     X(ERR_CLOSED, "closed")                                                                        \
     X(ERR_CANCELLED, "cancelled")                                                                  \
+    X(ERR_SEQUENCE, "out of order")                                                                \
+    X(ERR_FENCED, "a newer one has taken over")                                                    \
     X(ERR_END, "end of input")
 
 enum status {

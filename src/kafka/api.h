@@ -90,6 +90,9 @@ void kafka_response_encode(const struct kafka_api *api, int16_t version, int32_t
     X(KAFKA_INVALID_PARTITIONS, 37)                                                                \
     X(KAFKA_INVALID_REPLICATION_FACTOR, 38)                                                        \
     X(KAFKA_INVALID_REPLICA_ASSIGNMENT, 39)                                                        \
+    X(KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER, 45)                                                      \
+    X(KAFKA_INVALID_PRODUCER_EPOCH, 47)                                                            \
+    X(KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 53)                                             \
     X(KAFKA_INVALID_CONFIG, 40)                                                                    \
     X(KAFKA_INVALID_REQUEST, 42)                                                                   \
     X(KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT, 43)                                                    \

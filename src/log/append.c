@@ -16,6 +16,8 @@ struct plan { /* of one append, made before anything is written */
     int64_t log_start;
     int64_t append_time_ms;
     int64_t max_timestamp_ms;
+    int64_t now_ms;
+    struct producer *producer; /* who sends it; NULL: not idempotent */
 };
 
 /* Give the batches their offsets, epoch and (LogAppendTime) times. */
@@ -38,6 +40,10 @@ static enum status stamp_batches(struct log_partition *partition, struct log_app
             return error_set(
                 err, ERR_LIMIT, "partition %s: a batch has %u bytes, max.message.bytes is %lld",
                 partition->name, batch.size_bytes, (long long)plan->config.max_message_bytes);
+        if (batch.producer_id >= 0 && batch.size_bytes != append->size_bytes)
+            return error_set(err, ERR_DATA,
+                             "partition %s: the batch of an idempotent producer is appended alone",
+                             partition->name);
         record_batch_set_base_offset(bytes, next_offset);
         record_batch_set_leader_epoch(bytes, epoch);
         if (plan->append_time_ms >= 0) {
@@ -85,7 +91,7 @@ static enum status roll(struct log_partition *partition, struct plan *plan, stru
     mutex_lock(&partition->lock);
     partition->directory_dirty = true;
     if (plan->active)
-        segment_seal(plan->active);
+        partition_seal(partition, plan->active);
     mutex_unlock(&partition->lock);
     plan->active = segment;
 out:
@@ -124,6 +130,8 @@ static void account(struct log_partition *partition, const struct log_append *ap
             record_batch_header(&batch, append->batches + at, append->size_bytes - at, NULL);
         must(status == OK);
         segment_note_batch(plan->active, &batch, plan->config.index_interval_bytes);
+        if (plan->producer)
+            producer_note(&partition->producers, plan->producer, &batch, plan->now_ms);
     }
     partition->end = append->next_offset;
     if (!power) {
@@ -144,7 +152,8 @@ static enum status make_plan(struct log_partition *partition, struct plan *plan,
     *plan = (struct plan){.config = partition->config,
                           .end = partition->end,
                           .log_start = partition->log_start,
-                          .append_time_ms = -1};
+                          .append_time_ms = -1,
+                          .now_ms = now_ms};
     if (partition->segment_count)
         plan->active = partition->segments[partition->segment_count - 1];
     if (plan->config.timestamp_type == LOG_APPEND_TIME)
@@ -160,6 +169,33 @@ static enum status make_plan(struct log_partition *partition, struct plan *plan,
     return status;
 }
 
+/* What an idempotent producer sends must follow what it has sent. append->duplicate: it is there
+ * already, and the answer is complete. */
+static enum status check_producer(struct log_partition *partition, struct log_append *append,
+                                  struct plan *plan, struct error *err)
+{
+    struct record_batch batch;
+    const struct producer_batch *duplicate;
+
+    append->duplicate = false;
+    if (record_batch_header(&batch, append->batches, append->size_bytes, NULL) != OK ||
+        batch.producer_id < 0)
+        return OK; /* stamp_batches says what is wrong */
+    TRY(producers_reserve(&partition->producers, batch.producer_id, plan->now_ms, &plan->producer,
+                          err));
+    enum status status = producer_check(plan->producer, &batch, &duplicate, err);
+    if (status != OK) {
+        error_prefix(err, "partition %s", partition->name);
+    } else if (duplicate) {
+        append->duplicate = true;
+        append->base_offset = duplicate->last_offset - duplicate->offset_delta;
+        append->next_offset = duplicate->last_offset + 1;
+        append->append_time_ms = plan->append_time_ms >= 0 ? duplicate->timestamp_ms : -1;
+        append->log_start_offset = plan->log_start;
+    }
+    return status;
+}
+
 enum status log_append(struct log_partition *partition, struct log_append *append,
                        struct error *err)
 {
@@ -170,8 +206,10 @@ enum status log_append(struct log_partition *partition, struct log_append *appen
     mutex_lock(&partition->append_lock);
     enum status status = make_plan(partition, &plan, now_ms, err);
     if (status == OK)
+        status = check_producer(partition, append, &plan, err);
+    if (status == OK && !append->duplicate)
         status = stamp_batches(partition, append, &plan, err);
-    if (status != OK)
+    if (status != OK || append->duplicate)
         goto out;
     append->base_offset = plan.end;
     append->append_time_ms = plan.append_time_ms;

@@ -11,8 +11,9 @@
 #include "base/must.h"
 #include "log/log_int.h"
 
-#define CLEAN_MARK    ".kafka_cleanshutdown"
-#define DIRECTORY_MAX (LOG_PATH_MAX - 2 * LOG_TOPIC_NAME_MAX)
+#define CLEAN_MARK         ".kafka_cleanshutdown"
+#define PRODUCER_EXPIRY_MS 86400000 /* a day, Kafka's default */
+#define DIRECTORY_MAX      (LOG_PATH_MAX - 2 * LOG_TOPIC_NAME_MAX)
 
 enum log_durability log_durability(const struct log *log)
 {
@@ -60,6 +61,8 @@ static enum status log_new(struct log **out, const struct log_settings *settings
     log->durability = settings->durability;
     log->dirty = settings->dirty;
     log->dirty_context = settings->dirty_context;
+    log->producer_expiry_ms =
+        settings->producer_expiry_ms ? settings->producer_expiry_ms : PRODUCER_EXPIRY_MS;
     mutex_init(&log->catalog_lock);
     mutex_init(&log->lock);
     mutex_init(&log->dirty_lock);
@@ -132,6 +135,10 @@ static enum status check_orphan(void *context, const char *name, struct error *e
                  "%s belongs to no topic (a deletion or creation that was cut "
                  "short): it is removed",
                  path);
+    /* a process that was killed may have renamed the catalog and not synced it: then the one that
+     * still names these files could come back after they are gone */
+    if (!orphans->removed)
+        TRY(log->io->ops->sync_directory(log->io, log->directory, err));
     orphans->removed = true;
     return io_remove_tree(log->io, path, err);
 }

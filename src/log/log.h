@@ -2,9 +2,9 @@
  * layout.
  *
  * What it does: keeps the catalog of topics, appends validated record batches (v2, verbatim), tells
- * what is durable, lets any thread read below the high watermark, recovers after a crash. It does
- * not know sockets, requests, groups or producers (broker/), and opens no record but to find a
- * time.
+ * what is durable, keeps the sequences of idempotent producers, lets any thread read below the high
+ * watermark, recovers after a crash. It does not know sockets, requests or groups (broker/), and
+ * opens no record but to find a time.
  *
  *   DIR/                                  one log; the caller holds the lock of the data directory
  *     leat-log.catalog                    topics, ids, configs, epoch, id counter; published whole
@@ -14,6 +14,7 @@
  *       leader-epoch-checkpoint
  *       leat-checkpoint                   log start; offset below which all is known to be synced
  *       %020d.log .index .timeindex       a segment by its first offset; indexes once it is sealed
+ *       %020d.snapshot                    the producers before the batch at this offset
  *
  * Offsets of a partition:  log start <= high watermark <= synced or written end <= end.
  * Invariants: nothing at or past the high watermark is shown to a reader. With LOG_POWER the high
@@ -61,6 +62,7 @@ struct log_settings {
      * owner asks log_sync_begin by itself. */
     void (*dirty)(void *context);
     void *dirty_context;
+    int64_t producer_expiry_ms; /* a producer silent for so long is forgotten; 0: a day */
 };
 
 /* Read the catalog, recover every partition (verify from the recovery point, cut at the first
@@ -170,6 +172,8 @@ struct log_append {
                          and CRCs are written here. The caller's memory, not kept. */
     size_t size_bytes;
     /* out */
+    bool duplicate;         /* not written: an idempotent producer has sent it again. The rest says
+                               where it lies (it may not be durable yet) */
     int64_t base_offset;    /* of the first batch */
     int64_t next_offset;    /* end of the partition after this append */
     int64_t append_time_ms; /* -1 for LOG_CREATE_TIME topics */
@@ -179,7 +183,10 @@ struct log_append {
 /* Written (page cache) on return; durable when the high watermark has reached next_offset.
  * Errors leave the partition as it was: ERR_DATA (not whole v2 batches), ERR_LIMIT (a batch above
  * max.message.bytes), ERR_DISK_FULL, ERR_IO (also: the partition has failed), ERR_NOT_FOUND
- * (deleted). Wakes watches by itself with LOG_PROCESS. */
+ * (deleted). Wakes watches by itself with LOG_PROCESS.
+ * A batch with a producer id must be the only one. It is refused with ERR_SEQUENCE when it does not
+ * follow the producer's last one and ERR_FENCED when its epoch is an old one; this holds over
+ * restarts and crashes. */
 enum status log_append(struct log_partition *partition, struct log_append *append,
                        struct error *err) STATUS_CHECKED;
 

@@ -3,7 +3,7 @@
  * Lock order (take downwards only):
  *   log->catalog_lock      topic calls and the catalog file
  *   partition->files_lock  whoever unlinks, fsyncs or publishes files of the partition
- *   partition->append_lock the one who appends (held over the write)
+ *   partition->append_lock the one who appends (held over the write); the producers
  *   log->lock              the table of topics
  *   partition->lock        everything else of the partition; never held over I/O
  *   log->dirty_lock        list of partitions to sync
@@ -13,6 +13,7 @@
 #define LEAT_LOG_LOG_INT_H
 
 #include "log/log.h"
+#include "log/producer.h"
 #include "log/segment.h"
 #include "os/logger.h"
 
@@ -25,6 +26,7 @@ struct log {
     enum log_durability durability;
     void (*dirty)(void *context);
     void *dirty_context;
+    int64_t producer_expiry_ms;
 
     struct mutex catalog_lock;
     uint8_t cluster_id[LOG_UUID_BYTES];
@@ -67,6 +69,8 @@ struct log_partition {
 
     struct mutex files_lock;
     struct mutex append_lock;
+    struct producers producers; /* append_lock */
+    int64_t snapshot_offset;    /* of the newest snapshot on disk, -1: none; files_lock */
 
     struct mutex lock;
     struct log_config config;
@@ -132,6 +136,9 @@ enum status partition_close_files(struct log_partition *partition,
                                   struct error *err) STATUS_CHECKED;
 /* Mark deleted, give up the segments, remove the files. */
 enum status partition_delete(struct log_partition *partition, struct error *err) STATUS_CHECKED;
+/* No more appends to this segment: keep a snapshot of the producers for it. append_lock and lock
+ * held. */
+void partition_seal(struct log_partition *partition, struct segment *segment);
 /* Appends a segment to the array (takes the reference). */
 enum status partition_add_segment(struct log_partition *partition, struct segment *segment,
                                   struct error *err) STATUS_CHECKED;

@@ -30,6 +30,7 @@ enum status partition_new(struct log_partition **out, struct log_topic *topic, u
     memcpy(partition->topic_id, topic->id, LOG_UUID_BYTES);
     partition->index = index;
     partition->config = topic->config;
+    partition->snapshot_offset = -1;
     mutex_init(&partition->files_lock);
     mutex_init(&partition->append_lock);
     mutex_init(&partition->lock);
@@ -60,6 +61,7 @@ void log_partition_unref(struct log_partition *partition)
     must(!partition->watches && !partition->in_round);
     for (uint32_t i = 0; i < partition->segment_count; i++)
         give_up_segment(partition->segments[i]);
+    producers_fini(&partition->producers);
     mutex_fini(&partition->files_lock);
     mutex_fini(&partition->append_lock);
     mutex_fini(&partition->lock);
@@ -91,6 +93,22 @@ enum status partition_create_files(struct log_partition *partition, struct error
     return status;
 }
 
+/* The next start then has nothing to walk over. */
+static enum status close_producers(struct log_partition *partition, struct error *err)
+{
+    struct buf snapshot;
+
+    if (partition->snapshot_offset == partition->end || partition->segment_count == 0)
+        return OK;
+    buf_init(&snapshot, SEGMENT_SIZE_MAX);
+    producers_encode(&partition->producers, &snapshot);
+    enum status status = buf_check(&snapshot, "a snapshot of producers", err);
+    if (status == OK)
+        status = producers_write(partition, partition->end, &snapshot, err);
+    buf_fini(&snapshot);
+    return status;
+}
+
 enum status partition_close_files(struct log_partition *partition, struct error *err)
 {
     struct io *io = partition->log->io;
@@ -106,6 +124,7 @@ enum status partition_close_files(struct log_partition *partition, struct error 
     }
     if (partition->epochs_dirty)
         TRY(epochs_write(partition, err));
+    TRY(close_producers(partition, err));
     if (partition->directory_dirty)
         TRY(io->ops->sync_directory(io, partition->directory, err));
     partition->directory_dirty = false;
@@ -132,6 +151,14 @@ enum status partition_delete(struct log_partition *partition, struct error *err)
     mutex_unlock(&partition->append_lock);
     mutex_unlock(&partition->files_lock);
     return status;
+}
+
+void partition_seal(struct log_partition *partition, struct segment *segment)
+{
+    if (segment->sealed)
+        return;
+    producers_encode(&partition->producers, &segment->producers);
+    segment_seal(segment);
 }
 
 enum status partition_add_segment(struct log_partition *partition, struct segment *segment,

@@ -48,6 +48,7 @@ struct recovery {
     struct bases bases;
     bool clean;
     bool removed;     /* or made: sync the directory */
+    bool synced;      /* the directory was, before the first removal */
     bool start_known; /* the checkpoint is sound */
     int64_t log_start;
     int64_t recovery_point;
@@ -59,6 +60,11 @@ static enum status remove_segment(struct recovery *recovery, int64_t base_offset
     struct log_partition *partition = recovery->partition;
     struct segment *segment = NULL;
 
+    /* a process that was killed may have published the checkpoint and not synced it: then an older
+     * one, which needs this segment, could come back after it is gone */
+    if (!recovery->synced)
+        TRY(partition->log->io->ops->sync_directory(partition->log->io, partition->directory, err));
+    recovery->synced = true;
     TRY(segment_new(&segment, partition->log->io, partition->directory, base_offset, err));
     logger_write(LOG_INFO, "log", "partition %s: segment %020" PRId64 " is removed: %s",
                  partition->name, base_offset, reason);
@@ -407,6 +413,8 @@ static enum status load_once(struct log_partition *partition, bool clean, struct
         status = load_segments(&recovery, err);
     if (status == OK)
         status = settle(&recovery, err);
+    if (status == OK)
+        status = producers_recover(partition, &recovery.removed, err);
     if (status == OK)
         status = persist(&recovery, err);
     mem_free(recovery.bases.offsets);

@@ -103,12 +103,25 @@ static void seal_expired(struct log_partition *partition, int64_t now_ms)
     struct segment *last = count ? partition->segments[count - 1] : NULL;
     if (last && !last->sealed && last->size_bytes > 0 && !partition->failed &&
         expired(partition, last, now_ms)) {
-        segment_seal(last);
+        partition_seal(partition, last);
         sealed = true;
     }
     mutex_unlock(&partition->lock);
     if (sealed) /* the sync round writes its indexes; then it can go */
         partition_mark_dirty(partition);
+    mutex_unlock(&partition->append_lock);
+}
+
+/* Producers that have been silent for long are forgotten. */
+static void expire_producers(struct log_partition *partition, int64_t now_ms, int64_t *out_next_ms)
+{
+    int64_t expiry_ms = partition->log->producer_expiry_ms;
+
+    mutex_lock(&partition->append_lock);
+    producers_expire(&partition->producers, now_ms - expiry_ms);
+    if (partition->producers.oldest &&
+        partition->producers.oldest->seen_ms + expiry_ms + 1 < *out_next_ms)
+        *out_next_ms = partition->producers.oldest->seen_ms + expiry_ms + 1;
     mutex_unlock(&partition->append_lock);
 }
 
@@ -154,6 +167,7 @@ static enum status retain_partition(struct log_partition *partition, int64_t now
     int64_t before = partition->log_start;
     mutex_unlock(&partition->lock);
     if (!deleted) {
+        expire_producers(partition, now_ms, out_next_ms);
         seal_expired(partition, now_ms);
         int64_t log_start = wanted_log_start(partition, now_ms, out_next_ms);
         if (log_start > before)

@@ -39,6 +39,7 @@ enum status segment_new(struct segment **out, struct io *io, const char *directo
     segment->created_ms = io_wall_us(io) / 1000;
     segment->index_in_memory = true;
     mutex_init(&segment->file_lock);
+    buf_init(&segment->producers, SEGMENT_SIZE_MAX);
     *out = segment;
     return OK;
 }
@@ -55,6 +56,7 @@ void segment_unref(struct segment *segment)
         return;
     must(segment->file_users == 0);
     mutex_fini(&segment->file_lock);
+    buf_fini(&segment->producers);
     mem_free(segment->entries);
     mem_free(segment->time_entries);
     mem_free(segment->path);

@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 
+#include "base/buffer.h"
 #include "kafka/record.h"
 #include "os/io.h"
 #include "os/thread.h"
@@ -50,7 +51,9 @@ struct segment {
     bool sealed;                     /* no more appends */
     bool persisted;                  /* sealed, fsynced, indexes on disk */
     bool in_round;
-    bool index_failed; /* its indexes could not be written; said once */
+    bool index_failed;    /* its indexes could not be written; said once */
+    struct buf producers; /* snapshot of the producers after its last batch, from the seal until it
+                             is persisted; empty: there was no memory for it */
 
     bool index_in_memory;
     struct segment_entry *entries;

@@ -135,9 +135,12 @@ static enum status sync_segment(struct log_partition *partition, struct segment 
     if (status != OK)
         return status;
     /* its index changes no more, so no lock is needed to read it */
-    if (sealed && segment_index_write(segment, &local) != OK) {
+    if (sealed &&
+        (segment_index_write(segment, &local) != OK ||
+         (segment->producers.length &&
+          producers_write(partition, segment->next_offset, &segment->producers, &local) != OK))) {
         if (!segment->index_failed)
-            logger_write(LOG_WARN, "log", "partition %s: an index stays in memory: %s",
+            logger_write(LOG_WARN, "log", "partition %s: a segment's indexes stay in memory: %s",
                          partition->name, local.text);
         segment->index_failed = true;
         sealed = false;
@@ -152,8 +155,10 @@ static enum status sync_segment(struct log_partition *partition, struct segment 
         segment_index_drop(segment);
     }
     mutex_unlock(&partition->lock);
-    if (sealed)
+    if (sealed) {
+        buf_fini(&segment->producers);
         segment_file_done(segment); /* the array's */
+    }
     return OK;
 }
 

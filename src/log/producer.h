@@ -1,0 +1,83 @@
+/* producer.h - what a partition remembers of its idempotent producers. Private to src/log.
+ *
+ * A producer numbers its records (sequence, 31 bits, wrapping) within an epoch. A batch is appended
+ * when its first number follows the last one; one of the last five batches sent again is a
+ * duplicate and answered with the offsets it has; anything else is refused. As in Kafka, a producer
+ * that is not known (its state expired, or its records are gone) may begin with any number.
+ *
+ *   BASE.snapshot  version i16 = 1 | crc32c u32 of what follows | count i32 | entries   big-endian
+ *     entry: id i64, epoch i16, last sequence i32, last offset i64, offset delta i32, timestamp
+ * i64, coordinator epoch i32 = -1, first offset of a transaction i64 = -1
+ *
+ * Kafka's own layout and names: the state before the batch at offset BASE. Kafka writes one entry a
+ * producer, leat one for each batch remembered, the newest last: Kafka's reader takes the last of
+ * an id, so it reads ours too. A missing or damaged snapshot costs a walk over the log's headers,
+ * never the state.
+ *
+ * Owner: the table belongs to the partition's append_lock.
+ */
+#ifndef LEAT_LOG_PRODUCER_H
+#define LEAT_LOG_PRODUCER_H
+
+#include "kafka/record.h"
+
+#define PRODUCER_BATCHES_MAX 5      /* remembered of each, as in Kafka */
+#define PRODUCERS_MAX        100000 /* of a partition: past them the least recent is forgotten */
+
+struct producer_batch {
+    int64_t last_offset;
+    int64_t timestamp_ms; /* the largest */
+    int32_t last_sequence;
+    int32_t offset_delta; /* last less first */
+};
+
+struct producer {
+    int64_t id;
+    int64_t seen_ms; /* its last append, or when it was read back */
+    struct producer *older, *newer;
+    struct producer *chain; /* of its bucket */
+    int16_t epoch;
+    uint16_t batch_count; /* 0: no batch was appended yet, nothing is known */
+    struct producer_batch batches[PRODUCER_BATCHES_MAX]; /* oldest first */
+};
+
+struct producers { /* zero-initialised: empty */
+    struct producer **buckets;
+    uint32_t bucket_count, count;
+    struct producer *oldest, *newest;
+};
+
+void producers_fini(struct producers *producers); /* empty again */
+/* The producer of this id, made where there is none. */
+enum status producers_reserve(struct producers *producers, int64_t id, int64_t now_ms,
+                              struct producer **out, struct error *err) STATUS_CHECKED;
+/* Forget who has not been seen since. */
+void producers_expire(struct producers *producers, int64_t before_ms);
+
+/* May this batch be appended? *out_duplicate: no, it is there (NULL: it may). ERR_SEQUENCE,
+ * ERR_FENCED. */
+enum status producer_check(const struct producer *producer, const struct record_batch *batch,
+                           const struct producer_batch **out_duplicate,
+                           struct error *err) STATUS_CHECKED;
+/* It was appended (the batch has its offset). */
+void producer_note(struct producers *producers, struct producer *producer,
+                   const struct record_batch *batch, int64_t now_ms);
+
+/* ---- producer_file.c ---- */
+
+struct log_partition;
+
+/* The bytes of a snapshot; failures are out's sticky one. */
+void producers_encode(const struct producers *producers, struct buf *out);
+/* ERR_CORRUPT: not a snapshot; the table is then empty. */
+enum status producers_decode(struct producers *producers, const uint8_t *bytes, size_t size_bytes,
+                             int64_t now_ms, struct error *err) STATUS_CHECKED;
+/* Publish the state before `offset` and remove the snapshot before it. files_lock held. */
+enum status producers_write(struct log_partition *partition, int64_t offset,
+                            const struct buf *snapshot, struct error *err) STATUS_CHECKED;
+/* The state at the end of the partition: the newest snapshot and the log from there on. Removes
+ * the snapshots that do not count (*out_removed). In log_open, offsets and segments known. */
+enum status producers_recover(struct log_partition *partition, bool *out_removed,
+                              struct error *err) STATUS_CHECKED;
+
+#endif
