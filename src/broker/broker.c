@@ -8,6 +8,7 @@
 #define MAX_REQUEST_BYTES  (100u << 20)
 #define MAX_CONNECTIONS    10000
 #define MAX_IDLE_MS        600000
+#define PRODUCER_EXPIRY_MS 86400000
 #define ENCODED_MAX_BYTES  (64u << 20) /* an answer without its record batches */
 #define ACCEPT_PAUSE_US    INT64_C(1000000)
 #define RETAIN_INTERVAL_MS INT64_C(300000) /* Kafka's log.retention.check.interval.ms */
@@ -170,6 +171,7 @@ static void broker_free(struct broker *broker)
     buf_fini(&broker->encoded);
     buf_fini(&broker->validate);
     mem_free(broker->scratch);
+    mutex_fini(&broker->ids.mutex);
     mem_free(broker->advertised_host);
     mem_free(broker);
 }
@@ -190,8 +192,11 @@ static enum status broker_new(struct broker **out, const struct broker_settings 
         .max_request_bytes = or_default(settings->max_request_bytes, MAX_REQUEST_BYTES),
         .max_connections = or_default(settings->max_connections, MAX_CONNECTIONS),
         .max_idle_us = (settings->max_idle_ms ? settings->max_idle_ms : MAX_IDLE_MS) * 1000,
+        .producer_expiry_ms =
+            settings->producer_expiry_ms ? settings->producer_expiry_ms : PRODUCER_EXPIRY_MS,
         .scratch = mem_alloc(SCRATCH_BYTES),
     };
+    mutex_init(&broker->ids.mutex);
     broker->waiting.tail = &broker->waiting.first;
     broker->synced.tail = &broker->synced.first;
     broker->commit.begun_us = INT64_MIN / 2;
@@ -222,6 +227,7 @@ static enum status log_start(struct broker *broker, const struct broker_settings
             .owner = broker->owner,
             .dirty = commit_dirty,
             .dirty_context = broker,
+            .producer_expiry_ms = broker->producer_expiry_ms,
         };
         status = io_make_directories(broker->io, settings->directory, err);
         if (status == OK)

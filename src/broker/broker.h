@@ -1,8 +1,8 @@
 /* broker.h - the embedded Kafka-protocol broker: a listener on an event loop in front of a log.
  *
- * What it does: sessions, requests, group commit, topics made on first use. What it does not do:
- * consumer groups, idempotent and transactional producers, TLS and SASL (not advertised; a client
- * that asks is told). The log (log/log.h) knows files; the protocol (kafka/) knows bytes.
+ * What it does: sessions, requests, group commit, topics made on first use, idempotent producers.
+ * What it does not do: consumer groups, transactions, TLS and SASL (not advertised; a client that
+ * asks is told). The log (log/log.h) knows files; the protocol (kafka/) knows bytes.
  *
  * High watermark: what is fsynced. acks=all is answered after the fsync, which all waiting share;
  * acks=1 and 0 after the write. A round starts at once when somebody waits or the last one is 5 ms
@@ -44,6 +44,7 @@ struct broker_settings { /* zeroed: the defaults in brackets */
     uint32_t max_request_bytes; /* socket.request.max.bytes [104857600] */
     uint32_t max_connections;   /* [10000] */
     int64_t max_idle_ms;        /* connections.max.idle.ms [600000] */
+    int64_t producer_expiry_ms; /* producer.id.expiration.ms [86400000] */
 };
 
 /* Open the log (recover it), listen, accept. Errors: a port in use (names the holder), the log's.

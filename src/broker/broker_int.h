@@ -42,7 +42,7 @@ struct handler {
      * call and finishes it later. */
     void (*start)(struct call *call);
     /* On a pool thread after call_submit(): sets response; touches nothing but the call, the log
-     * and the broker's constants. NULL: never submitted. */
+     * and the broker's constants and ids. NULL: never submitted. */
     void (*work)(struct call *call);
     /* On the loop's thread when the session goes: take back watches, timers and references. NULL:
      * there is nothing. */
@@ -91,11 +91,16 @@ struct str call_copy(struct call *call, struct str text); /* into the arena */
 struct str call_text(struct call *call, const char *text);
 int16_t call_error_code(enum status status); /* the protocol's code for a log's status */
 
-/* handlers: produce.c fetch.c offsets.c metadata.c topics.c */
+/* handlers: produce.c producers.c fetch.c offsets.c metadata.c topics.c configs.c partitions.c */
 extern const struct handler HANDLER_PRODUCE, HANDLER_FETCH, HANDLER_LIST_OFFSETS,
     HANDLER_LEADER_EPOCH, HANDLER_METADATA, HANDLER_API_VERSIONS, HANDLER_FIND_COORDINATOR,
     HANDLER_DESCRIBE_CLUSTER, HANDLER_CREATE_TOPICS, HANDLER_DELETE_TOPICS,
     HANDLER_CREATE_PARTITIONS, HANDLER_DESCRIBE_CONFIGS;
+extern const struct handler HANDLER_INIT_PRODUCER_ID, HANDLER_DESCRIBE_PRODUCERS,
+    HANDLER_DELETE_RECORDS, HANDLER_ALTER_CONFIGS, HANDLER_INCREMENTAL_ALTER_CONFIGS,
+    HANDLER_DESCRIBE_LOG_DIRS, HANDLER_DESCRIBE_TOPIC_PARTITIONS;
+/* configs.c: where a config's value comes from, in the protocol's numbers */
+enum { CONFIG_SOURCE_TOPIC = 1, CONFIG_SOURCE_BROKER = 4, CONFIG_SOURCE_DEFAULT = 5 };
 int16_t offsets_check_epoch(struct broker *broker, int32_t current_leader_epoch);
 /* The answer to a version that is not spoken. */
 void metadata_unsupported_version(struct call *call);
@@ -189,6 +194,12 @@ struct broker {
     uint32_t max_request_bytes;
     uint32_t max_connections;
     int64_t max_idle_us;
+    int64_t producer_expiry_ms;
+
+    struct { /* of producers, taken from the log and not yet given; any thread */
+        struct mutex mutex;
+        int64_t next, end;
+    } ids;
 
     struct loop_fd listener;
     bool listening;

@@ -9,6 +9,7 @@ enum { /* timestamps that mean something else */
        OFFSET_MAX_TIMESTAMP = -3,
        OFFSET_EARLIEST_LOCAL = -4, /* nothing is tiered: the same as earliest */
        OFFSET_LATEST_TIERED = -5,  /* nothing is tiered: unknown */
+       OFFSET_PENDING_UPLOAD = -6, /* the same */
 };
 
 int16_t offsets_check_epoch(struct broker *broker, int32_t current_leader_epoch)
@@ -40,6 +41,7 @@ static void offset_find(struct call *call, struct log_partition *partition,
         status = log_find_latest_time(partition, &result->offset, &result->timestamp_ms, &err);
         break;
     case OFFSET_LATEST_TIERED:
+    case OFFSET_PENDING_UPLOAD:
         result->leader_epoch = -1;
         break;
     default:

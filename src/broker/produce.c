@@ -47,9 +47,11 @@ static int16_t batch_check(struct call *call, const struct record_batch *batch,
                  batch->size_bytes, (long long)config->max_message_bytes);
         return refuse(call, result, KAFKA_MESSAGE_TOO_LARGE, text);
     }
-    if (batch->attributes & RECORD_TRANSACTIONAL || batch->producer_id >= 0)
+    if (batch->attributes & RECORD_TRANSACTIONAL)
+        return refuse(call, result, KAFKA_INVALID_RECORD, "transactions are not supported yet");
+    if (batch->producer_id >= 0 && (batch->base_sequence < 0 || batch->producer_epoch < 0))
         return refuse(call, result, KAFKA_INVALID_RECORD,
-                      "idempotent and transactional producers are not supported yet");
+                      "a batch of an idempotent producer has no sequence or no epoch");
     if (batch->attributes & RECORD_APPEND_TIME && config->timestamp_type == LOG_CREATE_TIME)
         return refuse(call, result, KAFKA_INVALID_TIMESTAMP,
                       "a producer may not set the timestamp type to LogAppendTime");
@@ -115,7 +117,8 @@ static int16_t partition_append(struct call *call, struct log_topic *topic,
         broker->append_warned_us = now_us + WARN_INTERVAL_US;
         return status_refuse(call, result, status, &err);
     }
-    metric_add(&broker->records_in, batch.record_count);
+    if (!append.duplicate)
+        metric_add(&broker->records_in, batch.record_count);
     result->base_offset = append.base_offset;
     result->append_time_ms = append.append_time_ms;
     result->log_start_offset = append.log_start_offset;
@@ -217,6 +220,7 @@ response_make(struct call *call, const struct kafka_produce_request *request, ui
         const struct kafka_produce_topic *topic = &request->topics.items[i];
         struct kafka_produce_topic_result *result = &response->topics.items[i];
         result->name = call_copy(call, topic->name);
+        result->id = topic->id;
         result->partitions.count = topic->partitions.count;
         result->partitions.items =
             CALL_ARRAY(call, topic->partitions.count, struct kafka_produce_partition_result);
@@ -229,7 +233,9 @@ response_make(struct call *call, const struct kafka_produce_request *request, ui
 static void topic_append(struct call *call, const struct kafka_produce_topic *request,
                          struct kafka_produce_topic_result *result)
 {
-    struct log_topic *topic = log_topic_find(call->broker->log, request->name);
+    bool by_id = call->version >= 13;
+    struct log_topic *topic = by_id ? log_topic_find_id(call->broker->log, request->id.bytes)
+                                    : log_topic_find(call->broker->log, request->name);
     for (int32_t i = 0; i < request->partitions.count; i++) {
         const struct kafka_produce_partition *in = &request->partitions.items[i];
         struct kafka_produce_partition_result *out = &result->partitions.items[i];
@@ -237,6 +243,10 @@ static void topic_append(struct call *call, const struct kafka_produce_topic *re
             topic && in->index >= 0 ? log_topic_partition(topic, (uint32_t)in->index) : NULL;
         int64_t next_offset;
         out->index = in->index;
+        if (!topic && by_id) {
+            refuse(call, out, KAFKA_UNKNOWN_TOPIC_ID, "there is no topic of this id");
+            continue;
+        }
         if (!partition) {
             refuse(call, out, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "there is no such topic partition");
             continue;

@@ -1,5 +1,5 @@
-/* topics.c - CreateTopics, DeleteTopics, CreatePartitions, DescribeConfigs. The first three write
- * the catalog and so run on the pool. */
+/* topics.c - CreateTopics, DeleteTopics, CreatePartitions: they write the catalog and so run on the
+ * pool. */
 #include "broker/broker_int.h"
 
 #include <stdio.h>
@@ -8,8 +8,6 @@
 #include "os/logger.h"
 
 /* ---- CreateTopics ---- */
-
-enum { CONFIG_SOURCE_TOPIC = 1, CONFIG_SOURCE_BROKER = 4, CONFIG_SOURCE_DEFAULT = 5 };
 
 static void create_refuse(struct call *call, struct kafka_create_topic_result *result, int16_t code,
                           const char *text)
@@ -241,137 +239,6 @@ static void grow_work(struct call *call)
                  &response->results.items[i]);
 }
 
-/* ---- DescribeConfigs ---- */
-
-enum { RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
-enum { CONFIG_TYPE_BOOLEAN = 1, CONFIG_TYPE_STRING = 2, CONFIG_TYPE_INT = 3, CONFIG_TYPE_LONG = 5 };
-
-static bool is_wanted(const struct kafka_describe_configs_resource *resource, const char *key)
-{
-    for (int32_t i = 0; i < resource->keys.count; i++)
-        if (str_eq(resource->keys.items[i], str_of(key)))
-            return true;
-    return resource->keys.count < 0;
-}
-
-static void entry_add(struct call *call, struct kafka_describe_configs_result *result,
-                      const struct option_def *def, struct str value, bool given, bool read_only)
-{
-    const struct kafka_describe_configs_request *request = call->request;
-    int8_t source = given ? CONFIG_SOURCE_TOPIC : CONFIG_SOURCE_DEFAULT;
-    if (read_only)
-        source = given ? CONFIG_SOURCE_BROKER : CONFIG_SOURCE_DEFAULT;
-    struct kafka_describe_configs_entry *entry = &result->entries.items[result->entries.count++];
-    *entry = (struct kafka_describe_configs_entry){
-        .name = str_of(def->key),
-        .value = value,
-        .read_only = read_only,
-        .is_default = !given,
-        .source = source,
-        .type = def->kind == OPTION_BOOL  ? CONFIG_TYPE_BOOLEAN
-                : def->kind == OPTION_INT ? CONFIG_TYPE_LONG
-                                          : CONFIG_TYPE_STRING,
-        .documentation = request->include_documentation ? str_of(def->help) : (struct str){NULL, 0},
-    };
-    if (!request->include_synonyms)
-        return;
-    entry->synonyms.items = CALL_ARRAY(call, 1, struct kafka_describe_configs_synonym);
-    if (entry->synonyms.items)
-        entry->synonyms.items[entry->synonyms.count++] =
-            (struct kafka_describe_configs_synonym){entry->name, value, source};
-}
-
-static void describe_topic(struct call *call,
-                           const struct kafka_describe_configs_resource *resource,
-                           struct kafka_describe_configs_result *result)
-{
-    size_t def_count;
-    const struct option_def *defs = log_config_defs(&def_count);
-    struct log_topic *topic = log_topic_find(call->broker->log, resource->name);
-    if (!topic) {
-        result->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-        result->error_message = STR("there is no such topic");
-        return;
-    }
-    result->entries.items = CALL_ARRAY(call, def_count, struct kafka_describe_configs_entry);
-    for (size_t i = 0; result->entries.items && i < def_count; i++) {
-        char text[256];
-        bool given = false;
-        if (is_wanted(resource, defs[i].key) &&
-            log_topic_config_text(topic, defs[i].key, text, sizeof(text), &given))
-            entry_add(call, result, &defs[i], call_text(call, text), given, false);
-    }
-    log_topic_unref(topic);
-}
-
-static void describe_broker(struct call *call,
-                            const struct kafka_describe_configs_resource *resource,
-                            struct kafka_describe_configs_result *result)
-{
-    static const struct option_def defs[] = {
-        {.key = "auto.create.topics.enable",
-         .kind = OPTION_BOOL,
-         .help = "Whether a topic is made when a client names it first."},
-        {.key = "num.partitions",
-         .kind = OPTION_INT,
-         .help = "Partitions of a topic that is made without a number."},
-        {.key = "socket.request.max.bytes",
-         .kind = OPTION_INT,
-         .help = "The largest request that is read."},
-        {.key = "connections.max.idle.ms",
-         .kind = OPTION_INT,
-         .help = "A connection that sends nothing for so long is closed."},
-    };
-    struct broker *broker = call->broker;
-    char own_name[16];
-    snprintf(own_name, sizeof(own_name), "%d", BROKER_NODE_ID);
-    if (resource->name.length && !str_eq(resource->name, str_of(own_name))) {
-        result->error_code = KAFKA_INVALID_REQUEST;
-        result->error_message = STR("the one node is 1");
-        return;
-    }
-    const long long values[] = {broker->auto_create, broker->partition_count,
-                                broker->max_request_bytes, broker->max_idle_us / 1000};
-    result->entries.items = CALL_ARRAY(call, COUNT_OF(defs), struct kafka_describe_configs_entry);
-    for (size_t i = 0; result->entries.items && i < COUNT_OF(defs); i++) {
-        char text[32];
-        snprintf(text, sizeof(text), "%lld", values[i]);
-        if (is_wanted(resource, defs[i].key))
-            entry_add(call, result, &defs[i],
-                      defs[i].kind == OPTION_BOOL ? str_of(values[i] ? "true" : "false")
-                                                  : call_text(call, text),
-                      false, true);
-    }
-}
-
-static void describe_start(struct call *call)
-{
-    const struct kafka_describe_configs_request *request = call->request;
-    struct kafka_describe_configs_response *response =
-        CALL_ARRAY(call, 1, struct kafka_describe_configs_response);
-    call->response = response;
-    if (response) {
-        response->results.count = request->resources.count;
-        response->results.items =
-            CALL_ARRAY(call, request->resources.count, struct kafka_describe_configs_result);
-    }
-    for (int32_t i = 0; !call->arena.failed && i < request->resources.count; i++) {
-        const struct kafka_describe_configs_resource *resource = &request->resources.items[i];
-        struct kafka_describe_configs_result *result = &response->results.items[i];
-        result->type = resource->type;
-        result->name = resource->name;
-        if (resource->type == RESOURCE_TOPIC) {
-            describe_topic(call, resource, result);
-        } else if (resource->type == RESOURCE_BROKER) {
-            describe_broker(call, resource, result);
-        } else {
-            result->error_code = KAFKA_INVALID_REQUEST;
-            result->error_message = STR("only topics and the broker have configs");
-        }
-    }
-    call_finish(call);
-}
-
 const struct handler HANDLER_CREATE_TOPICS = {
     .key = KAFKA_CREATE_TOPICS,
     .start = call_submit,
@@ -386,8 +253,4 @@ const struct handler HANDLER_CREATE_PARTITIONS = {
     .key = KAFKA_CREATE_PARTITIONS,
     .start = call_submit,
     .work = grow_work,
-};
-const struct handler HANDLER_DESCRIBE_CONFIGS = {
-    .key = KAFKA_DESCRIBE_CONFIGS,
-    .start = describe_start,
 };

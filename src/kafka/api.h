@@ -11,18 +11,25 @@
 
 /* X(enumerator, key, name, message prefix, min version, max version, first flexible version) */
 #define KAFKA_API_TABLE(X)                                                                         \
-    X(KAFKA_PRODUCE, 0, "Produce", produce, 0, 11, 9)                                              \
-    X(KAFKA_FETCH, 1, "Fetch", fetch, 4, 17, 12)                                                   \
-    X(KAFKA_LIST_OFFSETS, 2, "ListOffsets", list_offsets, 1, 9, 6)                                 \
-    X(KAFKA_METADATA, 3, "Metadata", metadata, 0, 12, 9)                                           \
+    X(KAFKA_PRODUCE, 0, "Produce", produce, 0, 13, 9)                                              \
+    X(KAFKA_FETCH, 1, "Fetch", fetch, 4, 18, 12)                                                   \
+    X(KAFKA_LIST_OFFSETS, 2, "ListOffsets", list_offsets, 1, 11, 6)                                \
+    X(KAFKA_METADATA, 3, "Metadata", metadata, 0, 13, 9)                                           \
     X(KAFKA_FIND_COORDINATOR, 10, "FindCoordinator", find_coordinator, 0, 4, 3)                    \
     X(KAFKA_API_VERSIONS, 18, "ApiVersions", api_versions, 0, 4, 3)                                \
     X(KAFKA_CREATE_TOPICS, 19, "CreateTopics", create_topics, 0, 7, 5)                             \
     X(KAFKA_DELETE_TOPICS, 20, "DeleteTopics", delete_topics, 0, 6, 4)                             \
+    X(KAFKA_DELETE_RECORDS, 21, "DeleteRecords", delete_records, 0, 2, 2)                          \
+    X(KAFKA_INIT_PRODUCER_ID, 22, "InitProducerId", init_producer_id, 0, 5, 2)                     \
     X(KAFKA_OFFSET_FOR_LEADER_EPOCH, 23, "OffsetForLeaderEpoch", leader_epoch, 0, 4, 4)            \
     X(KAFKA_DESCRIBE_CONFIGS, 32, "DescribeConfigs", describe_configs, 0, 4, 4)                    \
+    X(KAFKA_ALTER_CONFIGS, 33, "AlterConfigs", alter_configs, 0, 2, 2)                             \
+    X(KAFKA_DESCRIBE_LOG_DIRS, 35, "DescribeLogDirs", log_dirs, 1, 5, 2)                           \
     X(KAFKA_CREATE_PARTITIONS, 37, "CreatePartitions", create_partitions, 0, 3, 2)                 \
-    X(KAFKA_DESCRIBE_CLUSTER, 60, "DescribeCluster", describe_cluster, 0, 1, 0)
+    X(KAFKA_INCREMENTAL_ALTER_CONFIGS, 44, "IncrementalAlterConfigs", change_configs, 0, 1, 1)     \
+    X(KAFKA_DESCRIBE_CLUSTER, 60, "DescribeCluster", describe_cluster, 0, 2, 0)                    \
+    X(KAFKA_DESCRIBE_PRODUCERS, 61, "DescribeProducers", describe_producers, 0, 0, 0)              \
+    X(KAFKA_DESCRIBE_TOPIC_PARTITIONS, 75, "DescribeTopicPartitions", topic_partitions, 0, 0, 0)
 
 enum kafka_api_key {
 #define X(enumerator, key, ...) enumerator = key,

@@ -16,6 +16,7 @@ enum kind {
     INT32S,
     STRINGS,
     ARRAY,
+    OPTIONAL,
 };
 
 struct field {
@@ -24,7 +25,7 @@ struct field {
     int8_t nullable_from;                        /* 0 without attribute: see NEVER_NULL */
     uint16_t offset;                             /* in the C struct */
     int32_t fallback;                            /* integers only */
-    const struct kafka_schema *(*element)(void); /* ARRAY */
+    const struct kafka_schema *(*element)(void); /* ARRAY, OPTIONAL */
 };
 
 struct kafka_schema {
@@ -68,6 +69,12 @@ struct any_array { /* the shape that all arrays of message.h share */
      .element = kafka_##element_##_schema,                                                         \
      .nullable_from = NEVER_NULL,                                                                  \
      ##__VA_ARGS__},
+#define O(element_, name, from_, to_)                                                              \
+    {.kind = OPTIONAL,                                                                             \
+     .from = from_,                                                                                \
+     .to = to_,                                                                                    \
+     .offset = offsetof(typeof(*shape), name),                                                     \
+     .element = kafka_##element_##_schema},
 #define END(name)                                                                                  \
     }                                                                                              \
     ;                                                                                              \
@@ -79,6 +86,7 @@ struct any_array { /* the shape that all arrays of message.h share */
 #undef STRUCT
 #undef F
 #undef A
+#undef O
 #undef END
 #pragma GCC diagnostic pop
 
@@ -167,16 +175,28 @@ static size_t element_bytes(const struct field *field)
     return field->kind == INT32S ? 4 : 1;
 }
 
+/* An optional struct is preceded by a byte: -1 for null, else 1. */
+static enum status optional_get(struct decoder *decoder, int64_t *out_count)
+{
+    if (left(decoder) < 1)
+        return cut_off(decoder);
+    *out_count = (int8_t)*decoder->cursor->next++ < 0 ? 0 : 1;
+    return OK;
+}
+
 static enum status array_get(struct decoder *decoder, const struct field *field,
                              struct any_array *out)
 {
-    int64_t count;
-    const struct kafka_schema *element = field->kind == ARRAY ? field->element() : NULL;
+    int64_t count = 0;
+    const struct kafka_schema *element = field->element ? field->element() : NULL;
     size_t item_bytes = element                 ? element->size_bytes
                         : field->kind == INT32S ? sizeof(int32_t)
                                                 : sizeof(struct str);
-    TRY(length_get(decoder, 4, element_bytes(field), decoder->version >= field->nullable_from,
-                   &count));
+    if (field->kind == OPTIONAL)
+        TRY(optional_get(decoder, &count));
+    else
+        TRY(length_get(decoder, 4, element_bytes(field), decoder->version >= field->nullable_from,
+                       &count));
     *out = (struct any_array){NULL, (int32_t)count};
     if (count <= 0)
         return OK;
@@ -282,6 +302,7 @@ static enum status struct_get(struct decoder *decoder, const struct kafka_schema
         case INT32S:
         case STRINGS:
         case ARRAY:
+        case OPTIONAL:
             TRY(array_get(decoder, field, at));
             break;
         default:
@@ -349,9 +370,12 @@ static void struct_put(struct encoder *encoder, const struct kafka_schema *schem
 static void array_put(struct encoder *encoder, const struct field *field, bool nullable,
                       const struct any_array *array)
 {
-    const struct kafka_schema *element = field->kind == ARRAY ? field->element() : NULL;
+    const struct kafka_schema *element = field->element ? field->element() : NULL;
     int32_t count = array->count < 0 ? 0 : array->count;
-    length_put(encoder, 4, array->count < 0 && nullable ? -1 : count);
+    if (field->kind == OPTIONAL)
+        buf_append_byte(encoder->out, count ? 1 : UINT8_MAX);
+    else
+        length_put(encoder, 4, array->count < 0 && nullable ? -1 : count);
     for (int32_t i = 0; i < count; i++) {
         if (element) {
             struct_put(encoder, element,
@@ -408,6 +432,7 @@ static void struct_put(struct encoder *encoder, const struct kafka_schema *schem
         case INT32S:
         case STRINGS:
         case ARRAY:
+        case OPTIONAL:
             array_put(encoder, field, nullable, at);
             break;
         default:

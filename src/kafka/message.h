@@ -42,6 +42,7 @@ struct kafka_records { /* size_bytes of record batches; data NULL: null */
 #define STRUCT(name)                    struct kafka_##name {
 #define F(kind, name, from, to, ...)    KAFKA_TYPE_##kind name;
 #define A(element, name, from, to, ...) KAFKA_TYPE_ARRAY_OF(struct kafka_##element) name;
+#define O(element, name, from, to)      KAFKA_TYPE_ARRAY_OF(struct kafka_##element) name;
 #define END(name)                                                                                  \
     }                                                                                              \
     ;
@@ -49,6 +50,7 @@ struct kafka_records { /* size_bytes of record batches; data NULL: null */
 #undef STRUCT
 #undef F
 #undef A
+#undef O
 #undef END
 
 struct kafka_schema; /* the table of one struct */
@@ -56,11 +58,13 @@ struct kafka_schema; /* the table of one struct */
 #define STRUCT(name) const struct kafka_schema *kafka_##name##_schema(void);
 #define F(kind, name, from, to, ...)
 #define A(element, name, from, to, ...)
+#define O(element, name, from, to)
 #define END(name)
 #include "kafka/message.def"
 #undef STRUCT
 #undef F
 #undef A
+#undef O
 #undef END
 
 struct kafka_cursor { /* what is still to read */

@@ -196,6 +196,25 @@ static enum status check_producer(struct log_partition *partition, struct log_ap
     return status;
 }
 
+enum status log_producer_list(struct log_partition *partition, log_producer_fn each, void *context,
+                              struct error *err)
+{
+    enum status status = OK;
+
+    mutex_lock(&partition->append_lock);
+    for (struct producer *producer = partition->producers.oldest; status == OK && producer;
+         producer = producer->newer) {
+        if (producer->batch_count == 0)
+            continue;
+        const struct producer_batch *last = &producer->batches[producer->batch_count - 1];
+        const struct log_producer out = {producer->id, producer->epoch, last->last_sequence,
+                                         last->timestamp_ms};
+        status = each(context, &out, err);
+    }
+    mutex_unlock(&partition->append_lock);
+    return status;
+}
+
 enum status log_append(struct log_partition *partition, struct log_append *append,
                        struct error *err)
 {

@@ -20,6 +20,11 @@ enum log_durability log_durability(const struct log *log)
     return log->durability;
 }
 
+const char *log_directory(const struct log *log)
+{
+    return log->directory;
+}
+
 const uint8_t *log_cluster_id(const struct log *log)
 {
     return log->cluster_id;

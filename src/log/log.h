@@ -79,6 +79,7 @@ enum status log_open(struct log **out, const struct log_settings *settings,
 enum status log_close(struct log *log, struct error *err);
 
 enum log_durability log_durability(const struct log *log);
+const char *log_directory(const struct log *log);     /* as given */
 const uint8_t *log_cluster_id(const struct log *log); /* LOG_UUID_BYTES, made at the first open */
 int32_t log_leader_epoch(const struct log *log); /* of every partition; +1 at each unclean start */
 
@@ -133,10 +134,11 @@ enum status log_topic_delete(struct log *log, struct str name, struct error *err
 /* ERR_LIMIT when partition_count is not above the present one. */
 enum status log_topic_grow(struct log *log, struct str name, uint32_t partition_count,
                            struct error *err) STATUS_CHECKED;
-/* Set these keys (value NULL: back to the default), keep the others. Durable on return. */
+/* Set these keys (value NULL: back to the default), keep the others. Durable on return.
+ * validate_only: the checks alone. */
 enum status log_topic_configure(struct log *log, struct str name,
                                 const struct log_config_entry *configs, size_t config_count,
-                                struct error *err) STATUS_CHECKED;
+                                bool validate_only, struct error *err) STATUS_CHECKED;
 
 /* A reference, or NULL. */
 struct log_topic *log_topic_find(struct log *log, struct str name);
@@ -189,6 +191,18 @@ struct log_append {
  * restarts and crashes. */
 enum status log_append(struct log_partition *partition, struct log_append *append,
                        struct error *err) STATUS_CHECKED;
+
+struct log_producer { /* an idempotent producer of a partition */
+    int64_t id;
+    int32_t epoch;
+    int32_t last_sequence;
+    int64_t last_timestamp_ms;
+};
+/* Those that the partition remembers, least recent first; `each` must not call the log. */
+typedef enum status (*log_producer_fn)(void *context, const struct log_producer *producer,
+                                       struct error *err);
+enum status log_producer_list(struct log_partition *partition, log_producer_fn each, void *context,
+                              struct error *err) STATUS_CHECKED;
 
 /* ---- group commit ---- */
 

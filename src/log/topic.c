@@ -460,7 +460,7 @@ static enum status merge_entries(const struct log_topic *topic,
 
 enum status log_topic_configure(struct log *log, struct str name,
                                 const struct log_config_entry *configs, size_t config_count,
-                                struct error *err)
+                                bool validate_only, struct error *err)
 {
     struct log_topic *changed = NULL;
     struct log_config_entry *merged = NULL;
@@ -480,7 +480,7 @@ enum status log_topic_configure(struct log *log, struct str name,
     status = merge_entries(topic, configs, config_count, &arena, &merged, &count, err);
     if (status == OK)
         status = topic_new(&changed, log, name, topic->id, merged, count, err);
-    if (status != OK)
+    if (status != OK || validate_only)
         goto out;
     changed->partition_count = topic->partition_count; /* for the catalog alone */
     status = catalog_write(log, changed, topic, err);

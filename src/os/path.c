@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 /* The resolved path of what is there, or of its directory when it is not there yet. */
 static bool resolve(const char *path, char *out)
@@ -47,4 +48,20 @@ enum status path_check_roots(const char *path, const char *const *roots, struct 
     error_set(err, ERR_ACCESS, "'%s' is not within the directories that may be used", path);
     error_hint(err, "leat.security.roots lists them");
     return ERR_ACCESS;
+}
+
+void path_absolute(const char *path, char *dest, size_t dest_bytes)
+{
+    char resolved[PATH_MAX];
+    snprintf(dest, dest_bytes, "%s", realpath(path, resolved) ? resolved : path);
+}
+
+void path_space(const char *path, int64_t *out_total_bytes, int64_t *out_usable_bytes)
+{
+    struct statvfs space;
+    *out_total_bytes = *out_usable_bytes = -1;
+    if (statvfs(path, &space) != 0)
+        return;
+    *out_total_bytes = (int64_t)(space.f_blocks * space.f_frsize);
+    *out_usable_bytes = (int64_t)(space.f_bavail * space.f_frsize);
 }

@@ -2,7 +2,8 @@
  * `leat broker` is to a user, without the rest of leat.
  *
  *   broker_main DIR [HOST:]PORT [KEY=VALUE]...      keys: durability=power|process,
- * auto=true|false, partitions=N, max-request=BYTES Prints "listening on HOST:PORT" and ends on
+ * auto=true|false, partitions=N, max-request=BYTES,
+ * producer-expiry=MS. Prints "listening on HOST:PORT" and ends on
  * SIGINT or SIGTERM.
  */
 #include <signal.h>
@@ -37,6 +38,8 @@ static bool setting(struct broker_settings *settings, const char *text)
         settings->partition_count = (uint32_t)number;
     else if (str_eq(key, STR("max-request")))
         settings->max_request_bytes = (uint32_t)number;
+    else if (str_eq(key, STR("producer-expiry")))
+        settings->producer_expiry_ms = (int64_t)number;
     else
         return false;
     return true;

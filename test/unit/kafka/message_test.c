@@ -118,6 +118,43 @@ TEST(produce_response_bytes)
     buf_fini(&out);
 }
 
+/* A struct that may be null is preceded by a byte: -1, or 1 and then the struct. */
+TEST(optional_structs)
+{
+    struct buf out;
+    struct kafka_topic_partitions_cursor cursor = {STR("t"), 3};
+    struct kafka_topic_partitions_response response = {.next_cursor = {&cursor, 1}};
+    struct kafka_topic_partitions_request request;
+    struct arena arena;
+    struct error err = {0};
+    const struct kafka_api *api = kafka_api_find(KAFKA_DESCRIBE_TOPIC_PARTITIONS);
+    size_t size_bytes;
+    buf_init(&out, 4096);
+    kafka_response_encode(api, 0, 9, &response, &out, NULL);
+    CHECK_HEX(&out, "00000013 00000009 00 00000000 01 01 02 74 00000003 00 00");
+    response.next_cursor.count = 0;
+    buf_clear(&out);
+    kafka_response_encode(api, 0, 9, &response, &out, NULL);
+    CHECK_HEX(&out, "0000000c 00000009 00 00000000 01 ff 00");
+    buf_fini(&out);
+
+    arena_init(&arena, NULL, 1 << 20);
+    uint8_t *bytes = from_hex("01 000007d0 01 02 74 00000003 00 00", &size_bytes);
+    struct kafka_cursor at = {bytes, bytes + size_bytes};
+    CHECK_OK(kafka_decode(api->request(), 0, true, &at, &arena, &request, &err));
+    CHECK_INT(request.cursor.count, 1);
+    CHECK_INT(request.cursor.items[0].partition_index, 3);
+    CHECK(at.next == at.end);
+    bytes = from_hex("01 000007d0 ff 00", &size_bytes);
+    at = (struct kafka_cursor){bytes, bytes + size_bytes};
+    CHECK_OK(kafka_decode(api->request(), 0, true, &at, &arena, &request, &err));
+    CHECK_INT(request.cursor.count, 0);
+    bytes = from_hex("01 000007d0", &size_bytes);
+    at = (struct kafka_cursor){bytes, bytes + size_bytes};
+    CHECK_INT(kafka_decode(api->request(), 0, true, &at, &arena, &request, &err), ERR_DATA);
+    arena_fini(&arena);
+}
+
 TEST(api_versions_response_keeps_the_old_header)
 {
     struct buf out;

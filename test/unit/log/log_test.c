@@ -257,7 +257,7 @@ TEST(configs_are_kept_and_checked)
     error_clear(&err);
     entries[0] = (struct log_config_entry){"retention.ms", NULL};
     entries[1] = (struct log_config_entry){"max.message.bytes", "2000"};
-    CHECK_OK(log_topic_configure(log, STR("t"), entries, 2, &err));
+    CHECK_OK(log_topic_configure(log, STR("t"), entries, 2, false, &err));
     CHECK_OK(log_close(log, &err));
     CHECK_OK(open_log(&log, io, LOG_POWER, &err));
     topic = log_topic_find(log, STR("t"));
