@@ -340,3 +340,34 @@ size_t calendar_format_timestamp(char *dest, int64_t us, unsigned precision)
     put_clock(dest + 11, civil.hour, civil.minute, civil.second);
     return 19 + put_fraction(dest + 19, civil.microsecond, precision);
 }
+
+size_t calendar_format_timestamp_value(char *dest, int64_t value, unsigned precision)
+{
+    if (precision <= 6)
+        return calendar_format_timestamp(dest, value, precision);
+    int64_t us = value / 1000 - (value % 1000 < 0), rest_ns = value - us * 1000;
+    size_t length = calendar_format_timestamp(dest, us, 6);
+    for (int64_t unit = 100; precision > 6; precision--, unit /= 10)
+        dest[length++] = (char)('0' + rest_ns / unit % 10);
+    return length;
+}
+
+/* The length of a text with a fraction, without the zeros at its end and a point behind which
+ * nothing is left. */
+static size_t without_zeros(const char *text, size_t length)
+{
+    while (text[length - 1] == '0')
+        length--;
+    return length - (text[length - 1] == '.');
+}
+
+size_t calendar_format_timestamp_brief(char *dest, int64_t value, unsigned precision)
+{
+    precision = precision > 6 ? 9 : 6;
+    return without_zeros(dest, calendar_format_timestamp_value(dest, value, precision));
+}
+
+size_t calendar_format_time_brief(char *dest, int32_t ms)
+{
+    return without_zeros(dest, calendar_format_time(dest, ms, 3));
+}

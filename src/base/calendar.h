@@ -48,6 +48,12 @@ size_t calendar_format_date(char *dest, int32_t days);
 size_t calendar_format_time(char *dest, int32_t ms, unsigned precision);
 size_t calendar_format_timestamp(char *dest, int64_t us, unsigned precision);
 
+/* A value of TIMESTAMP(precision), which is in nanoseconds above 6 and in microseconds up to it,
+ * with `precision` fraction digits; brief: with as few as the value needs. */
+size_t calendar_format_timestamp_value(char *dest, int64_t value, unsigned precision);
+size_t calendar_format_timestamp_brief(char *dest, int64_t value, unsigned precision);
+size_t calendar_format_time_brief(char *dest, int32_t ms);
+
 /* Patterns of Java's DateTimeFormatter/SimpleDateFormat as DATE_FORMAT, TO_TIMESTAMP and TO_DATE
  * use them: y u M d H h m s S a E D w k K ' and literals; others: ERR_UNSUPPORTED naming the
  * letter. A compiled pattern is plain memory of the caller, usable from any thread. */

@@ -1,6 +1,7 @@
 /* broker.c - opening, listening, upkeep of the log, closing. */
 #include "broker/broker.h"
 
+#include "base/base64.h"
 #include "base/must.h"
 #include "broker/broker_int.h"
 #include "os/logger.h"
@@ -134,21 +135,6 @@ static void retain_arm(struct broker *broker, int64_t delay_ms)
 
 /* ---- opening ---- */
 
-/* 16 bytes as 22 characters of URL-safe base64, as Kafka writes ids. */
-static void id_text(char *dest, const uint8_t id[LOG_UUID_BYTES])
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0;
-    unsigned bit_count = 0;
-    for (size_t i = 0; i < LOG_UUID_BYTES; i++) {
-        bits = bits << 8 | id[i];
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6)
-            *dest++ = digits[bits >> (bit_count - 6) & 63];
-    }
-    *dest++ = digits[bits << (6 - bit_count) & 63];
-    *dest = '\0';
-}
-
 static char *text_copy(const char *text)
 {
     size_t size = strlen(text) + 1;
@@ -235,7 +221,8 @@ static enum status log_start(struct broker *broker, const struct broker_settings
     }
     buf_fini(&path);
     if (status == OK)
-        id_text(broker->cluster_id, log_cluster_id(broker->log));
+        broker->cluster_id[base64_encode_url(broker->cluster_id, log_cluster_id(broker->log),
+                                             LOG_UUID_BYTES)] = '\0';
     return status;
 }
 

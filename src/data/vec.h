@@ -52,9 +52,11 @@ static inline struct view view_of(const char *data, size_t length)
     if (length <= VIEW_INLINE_MAX) {
         if (length)
             memcpy(view.bytes, data, length);
-    } else {
-        memcpy(view.prefix, data, 4);
-        view.data = data;
+    } else { /* as two words: set member by member, the view would be read before it is stored */
+        uint32_t prefix;
+        memcpy(&prefix, data, 4);
+        uint64_t words[2] = {(uint32_t)length | (uint64_t)prefix << 32, (uintptr_t)data};
+        memcpy(&view, words, sizeof(view));
     }
     return view;
 }

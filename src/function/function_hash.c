@@ -5,6 +5,7 @@
  */
 #include <openssl/evp.h>
 
+#include "base/base64.h"
 #include "data/utf8.h"
 #include "function/bind_args.h"
 #include "function/families.h"
@@ -142,40 +143,15 @@ static enum status bind_sha2(struct function_bind *bind, struct error *err)
 
 /* ---- Base64 ---- */
 
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static size_t put_base64(char *dest, struct str bytes)
-{
-    const uint8_t *from = (const uint8_t *)bytes.data;
-    size_t used = 0, at = 0;
-    for (; at + 3 <= bytes.length; at += 3) {
-        uint32_t word = (uint32_t)from[at] << 16 | (uint32_t)from[at + 1] << 8 | from[at + 2];
-        dest[used++] = base64_digits[word >> 18];
-        dest[used++] = base64_digits[word >> 12 & 63];
-        dest[used++] = base64_digits[word >> 6 & 63];
-        dest[used++] = base64_digits[word & 63];
-    }
-    if (at < bytes.length) {
-        bool two = bytes.length - at == 2;
-        uint32_t word = (uint32_t)from[at] << 16 | (two ? (uint32_t)from[at + 1] << 8 : 0);
-        dest[used++] = base64_digits[word >> 18];
-        dest[used++] = base64_digits[word >> 12 & 63];
-        dest[used++] = two ? base64_digits[word >> 6 & 63] : '=';
-        dest[used++] = '=';
-    }
-    return used;
-}
-
 static void run_to_base64(struct function_call *call)
 {
     CALL_ROWS(call, row)
     {
         struct str bytes = arg_str(call->args[0], row);
-        char *dest = call_text_room(call, (bytes.length + 2) / 3 * 4);
+        char *dest = call_text_room(call, BASE64_ENCODED(bytes.length));
         if (!dest)
             return;
-        call_finish_text(call, row, dest, put_base64(dest, bytes));
+        call_finish_text(call, row, dest, base64_encode(dest, bytes.data, bytes.length));
     }
 }
 
@@ -183,39 +159,6 @@ static enum status bind_to_base64(struct function_bind *bind, struct error *err)
 {
     TRY(bind_args(bind, "TO_BASE64", "b", "a text or bytes", err));
     return bind_result(bind, &TYPE_OF_STRING, false, run_to_base64, err);
-}
-
-static int base64_value(char digit)
-{
-    if (digit >= 'A' && digit <= 'Z')
-        return digit - 'A';
-    if (digit >= 'a' && digit <= 'z')
-        return digit - 'a' + 26;
-    if (digit >= '0' && digit <= '9')
-        return digit - '0' + 52;
-    return digit == '+' ? 62 : digit == '/' ? 63 : -1;
-}
-
-/* As java.util.Base64's basic decoder: padding may be absent, but where it is it must be whole. */
-static bool read_base64(char *dest, struct str text, size_t *used)
-{
-    size_t digits = text.length;
-    while (digits > 0 && text.length - digits < 2 && text.data[digits - 1] == '=')
-        digits--;
-    if ((digits < text.length && text.length % 4 != 0) || digits % 4 == 1)
-        return false;
-    uint32_t word = 0;
-    size_t length = 0;
-    for (size_t at = 0; at < digits; at++) {
-        int value = base64_value(text.data[at]);
-        if (value < 0)
-            return false;
-        word = word << 6 | (uint32_t)value;
-        if (at % 4 != 0)
-            dest[length++] = (char)(word >> (6 - 2 * (at % 4)));
-    }
-    *used = length;
-    return true;
 }
 
 static void run_from_base64(struct function_call *call)
@@ -227,7 +170,7 @@ static void run_from_base64(struct function_call *call)
         char *dest = call_text_room(call, text.length);
         if (!dest)
             return;
-        if (!read_base64(dest, text, &used))
+        if (!base64_decode(dest, text, &used))
             call_fail(call, row, ERR_DATA, "FROM_BASE64: '%.*s' is not Base64",
                       text.length > 60 ? 60 : (int)text.length, text.data);
         else if (!utf8_valid(dest, used))

@@ -13,6 +13,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/base64.h"
+
 #define TEXT_FILE_MAX (1u << 20)
 
 static void path_of(const struct log_partition *partition, const char *name, char *dest)
@@ -177,23 +179,10 @@ enum status epochs_read(struct log_partition *partition, struct error *err)
 
 /* ---- partition.metadata ---- */
 
-static void uuid_text(const uint8_t *id, char *dest) /* 22 characters and a NUL */
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint32_t bits = 0, bit_count = 0;
-    for (int i = 0; i < LOG_UUID_BYTES; i++) {
-        bits = bits << 8 | id[i];
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6)
-            *dest++ = digits[bits >> (bit_count - 6) & 63];
-    }
-    *dest++ = digits[bits << (6 - bit_count) & 63];
-    *dest = '\0';
-}
-
 static int metadata_text(const struct log_partition *partition, char *dest, size_t dest_bytes)
 {
     char id[24];
-    uuid_text(partition->topic_id, id);
+    id[base64_encode_url(id, partition->topic_id, LOG_UUID_BYTES)] = '\0';
     return snprintf(dest, dest_bytes, "version: 0\ntopic_id: %s\n", id);
 }
 

@@ -69,15 +69,7 @@ static void append_decimal(struct buf *out, decimal128 value, const struct type 
 static void append_timestamp(struct buf *out, const struct type *type, int64_t value)
 {
     char text[64];
-    int64_t us = value, rest_ns = 0;
-    unsigned digits = type->precision;
-    if (digits > 6) {
-        us = value / 1000 - (value % 1000 < 0);
-        rest_ns = value - us * 1000;
-    }
-    size_t length = calendar_format_timestamp(text, us, digits > 6 ? 6 : digits);
-    for (int64_t unit = 100; digits > 6; digits--, unit /= 10)
-        text[length++] = (char)('0' + rest_ns / unit % 10);
+    size_t length = calendar_format_timestamp_value(text, value, type->precision);
     if (type->root == TYPE_TIMESTAMP_LTZ)
         text[length++] = 'Z';
     append_sized(out, TAG_TEXT, text, length);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 
+#include "base/base64.h"
 #include "base/calendar.h"
 #include "base/decimal.h"
 #include "data/datum.h"
@@ -157,7 +158,9 @@ static enum status append_value(const struct encoder *encoder, struct buf *out,
     case TYPE_BINARY:
     case TYPE_VARBINARY:
         buf_init(&base64, CSV_TEXT_MAX);
-        csv_append_base64(&base64, datum.text.data, datum.text.length);
+        char *dest = (char *)buf_room(&base64, BASE64_ENCODED(datum.text.length));
+        if (dest)
+            base64.length = base64_encode(dest, datum.text.data, datum.text.length);
         enum status status = buf_check(&base64, "bytes as text", err);
         if (status == OK)
             append_text(encoder, out, (struct str){(const char *)base64.data, base64.length});
@@ -167,11 +170,11 @@ static enum status append_value(const struct encoder *encoder, struct buf *out,
         length = calendar_format_date(text, (int32_t)datum.i64);
         break;
     case TYPE_TIME:
-        length = csv_format_time(text, (int32_t)datum.i64);
+        length = calendar_format_time_brief(text, (int32_t)datum.i64);
         break;
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_LTZ:
-        length = csv_format_timestamp(text, vec->type, datum.i64);
+        length = calendar_format_timestamp_brief(text, datum.i64, vec->type->precision);
         if (vec->type->root == TYPE_TIMESTAMP_LTZ)
             text[length++] = 'Z';
         break;

@@ -1,6 +1,7 @@
 /* csv_value.c - one text to one cell and the text forms of values; see csv_value.h. */
 #include "format/csv/csv_value.h"
 
+#include "base/base64.h"
 #include "base/calendar.h"
 #include "base/decimal.h"
 
@@ -51,40 +52,14 @@ static enum csv_cell set_decimal(struct vec *vec, uint32_t row, struct str text)
     return good ? CSV_CELL_OK : overflow ? CSV_CELL_NULL : CSV_CELL_BAD;
 }
 
-static int base64_digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static enum csv_cell set_base64(struct vec *vec, uint32_t row, struct str text)
 {
-    size_t length = text.length;
-    while (length && text.data[length - 1] == '=' && text.length - length < 2)
-        length--;
-    if (text.length % 4 != 0 || length % 4 == 1)
-        return CSV_CELL_BAD;
-    size_t size = length / 4 * 3 + (length % 4 ? length % 4 - 1 : 0), at = 0;
-    char *dest = vec_string_room(vec, size + 1);
+    size_t size;
+    char *dest = vec_string_room(vec, text.length + 1);
     if (!dest)
         return CSV_CELL_MEMORY;
-    uint32_t bits = 0, have = 0;
-    for (size_t i = 0; i < length; i++) {
-        int digit = base64_digit((uint8_t)text.data[i]);
-        if (digit < 0)
-            return CSV_CELL_BAD;
-        bits = bits << 6 | (uint32_t)digit;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            dest[at++] = (char)(bits >> have & 0xff);
-        }
-    }
+    if (text.length % 4 != 0 || !base64_decode(dest, text, &size)) /* padding may not be absent */
+        return CSV_CELL_BAD;
     ((struct view *)vec->values)[row] = view_of(dest, size);
     return CSV_CELL_OK;
 }
@@ -174,48 +149,5 @@ enum status csv_check_column(const struct table_field *field, const char *table,
     }
     default:
         return OK;
-    }
-}
-
-/* Take the zeros off the end of a text with `digits` fraction digits, and the point. */
-static size_t without_zeros(const char *text, size_t length, unsigned digits)
-{
-    while (digits && text[length - 1] == '0') {
-        length--;
-        digits--;
-    }
-    return digits ? length : length - 1;
-}
-
-size_t csv_format_timestamp(char *dest, const struct type *type, int64_t value)
-{
-    int64_t us = value;
-    if (type->precision <= 6)
-        return without_zeros(dest, calendar_format_timestamp(dest, us, 6), 6);
-    us = value / NS_PER_US - (value % NS_PER_US < 0);
-    int64_t rest_ns = value - us * NS_PER_US;
-    size_t length = calendar_format_timestamp(dest, us, 6);
-    for (int64_t unit = 100; unit > 0; unit /= 10)
-        dest[length++] = (char)('0' + rest_ns / unit % 10);
-    return without_zeros(dest, length, 9);
-}
-
-size_t csv_format_time(char *dest, int32_t ms)
-{
-    return without_zeros(dest, calendar_format_time(dest, ms, 3), 3);
-}
-
-void csv_append_base64(struct buf *out, const void *bytes, size_t size_bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const uint8_t *data = bytes;
-    for (size_t i = 0; i < size_bytes; i += 3) {
-        uint32_t bits = (uint32_t)data[i] << 16;
-        bits |= i + 1 < size_bytes ? (uint32_t)data[i + 1] << 8 : 0;
-        bits |= i + 2 < size_bytes ? data[i + 2] : 0;
-        char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
-                        i + 1 < size_bytes ? digits[bits >> 6 & 63] : '=',
-                        i + 2 < size_bytes ? digits[bits & 63] : '='};
-        buf_append(out, four, 4);
     }
 }

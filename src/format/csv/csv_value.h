@@ -19,10 +19,4 @@ enum status csv_set_null(struct vec *vec, uint32_t row, struct error *err) STATU
 enum status csv_check_column(const struct table_field *field, const char *table, const char *who,
                              struct error *err) STATUS_CHECKED;
 
-/* "YYYY-MM-DD HH:MM:SS[.f]" (and "HH:MM:SS[.f]") with as few fraction digits as the value needs.
- * value in the type's unit; dest has 64 bytes. Returns the length. */
-size_t csv_format_timestamp(char *dest, const struct type *type, int64_t value);
-size_t csv_format_time(char *dest, int32_t ms);
-void csv_append_base64(struct buf *out, const void *bytes, size_t size_bytes);
-
 #endif

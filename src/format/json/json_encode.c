@@ -3,6 +3,7 @@
  */
 #include "format/json/json_int.h"
 
+#include "base/base64.h"
 #include "base/calendar.h"
 
 struct encoder {
@@ -37,20 +38,14 @@ static void append_string(struct buf *out, const char *data, size_t length)
     buf_append_byte(out, '"');
 }
 
-static void append_base64(struct buf *out, const uint8_t *data, size_t length)
+static void append_base64(struct buf *out, struct str bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    buf_append_byte(out, '"');
-    for (size_t i = 0; i < length; i += 3) {
-        uint32_t bits = (uint32_t)data[i] << 16;
-        bits |= i + 1 < length ? (uint32_t)data[i + 1] << 8 : 0;
-        bits |= i + 2 < length ? data[i + 2] : 0;
-        char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
-                        i + 1 < length ? digits[bits >> 6 & 63] : '=',
-                        i + 2 < length ? digits[bits & 63] : '='};
-        buf_append(out, four, 4);
-    }
-    buf_append_byte(out, '"');
+    char *dest = (char *)buf_room(out, BASE64_ENCODED(bytes.length) + 2);
+    if (!dest)
+        return;
+    size_t length = base64_encode(dest + 1, bytes.data, bytes.length);
+    dest[0] = dest[length + 1] = '"';
+    out->length += length + 2;
 }
 
 /* Java writes a double that is no number as its quoted name. */
@@ -65,30 +60,11 @@ static void append_approximate(struct buf *out, const char *text, size_t length)
         buf_append_byte(out, '"');
 }
 
-/* Take the zeros off the end of a text with `digits` fraction digits, and the point. */
-static size_t without_zeros(const char *text, size_t length, unsigned digits)
-{
-    while (digits && text[length - 1] == '0') {
-        length--;
-        digits--;
-    }
-    return digits ? length : length - 1;
-}
-
 /* As few fraction digits as the value needs. */
 static size_t format_timestamp(const struct encoder *encoder, const struct type *type,
                                int64_t value, char *text)
 {
-    unsigned digits = 6;
-    int64_t us = type->precision > 6 ? value / 1000 - (value % 1000 < 0) : value;
-    size_t length = calendar_format_timestamp(text, us, digits);
-    if (type->precision > 6) {
-        int64_t rest_ns = value - us * 1000;
-        for (int64_t unit = 100; unit > 0; unit /= 10)
-            text[length++] = (char)('0' + rest_ns / unit % 10);
-        digits = 9;
-    }
-    length = without_zeros(text, length, digits);
+    size_t length = calendar_format_timestamp_brief(text, value, type->precision);
     if (encoder->options.timestamp_format == JSON_TIMESTAMP_ISO)
         text[sizeof("YYYY-MM-DD") - 1] = 'T';
     if (type->root == TYPE_TIMESTAMP_LTZ)
@@ -134,14 +110,13 @@ static void append_value(const struct encoder *encoder, struct buf *out, const s
         break;
     case TYPE_BINARY:
     case TYPE_VARBINARY:
-        append_base64(out, (const uint8_t *)datum.text.data, datum.text.length);
+        append_base64(out, datum.text);
         break;
     case TYPE_DATE:
         append_quoted(out, text, calendar_format_date(text, (int32_t)datum.i64));
         break;
     case TYPE_TIME:
-        append_quoted(out, text,
-                      without_zeros(text, calendar_format_time(text, (int32_t)datum.i64, 3), 3));
+        append_quoted(out, text, calendar_format_time_brief(text, (int32_t)datum.i64));
         break;
     case TYPE_TIMESTAMP:
     case TYPE_TIMESTAMP_LTZ:

@@ -4,6 +4,7 @@
  */
 #include "format/json/json_int.h"
 
+#include "base/base64.h"
 #include "base/calendar.h"
 
 #if defined(__SSE2__)
@@ -14,7 +15,7 @@ enum json_cell { JSON_CELL_OK, JSON_CELL_NULL, JSON_CELL_BAD, JSON_CELL_MEMORY }
 
 /* Tokens lie in a text with BUFFER_PADDING readable bytes behind it, so that the short ones, nearly
  * all, can be looked at 16 bytes at once. */
-static uint32_t bytes_equal_16(const uint8_t *data, uint8_t c)
+static inline uint32_t bytes_equal_16(const uint8_t *data, uint8_t c)
 {
 #if defined(__SSE2__)
     __m128i bytes = _mm_loadu_si128((const __m128i *)data);
@@ -27,7 +28,7 @@ static uint32_t bytes_equal_16(const uint8_t *data, uint8_t c)
 #endif
 }
 
-static uint32_t digits_16(const uint8_t *data)
+static inline uint32_t digits_16(const uint8_t *data)
 {
 #if defined(__SSE2__)
     __m128i bytes = _mm_loadu_si128((const __m128i *)data);
@@ -41,27 +42,29 @@ static uint32_t digits_16(const uint8_t *data)
 #endif
 }
 
-static bool has_backslash(const uint8_t *data, uint32_t length)
+static inline bool has_backslash(const uint8_t *data, uint32_t length)
 {
-    if (length <= 16)
-        return (bytes_equal_16(data, '\\') & ((1u << length) - 1)) != 0;
-    return memchr(data, '\\', length) != NULL;
+    if (length > 32)
+        return memchr(data, '\\', length) != NULL;
+    uint64_t found = bytes_equal_16(data, '\\');
+    if (length > 16)
+        found |= (uint64_t)bytes_equal_16(data + 16, '\\') << 16;
+    return (found & ((UINT64_C(1) << length) - 1)) != 0;
 }
 
 /* As view_of, without a call for the short ones. */
-static struct view view_of_padded(const uint8_t *data, uint32_t length)
+static inline struct view view_of_padded(const uint8_t *data, uint32_t length)
 {
     if (length > VIEW_INLINE_MAX)
         return view_of((const char *)data, length);
-    uint64_t low;
-    uint32_t high;
+    uint64_t low, high = 0;
     memcpy(&low, data, 8);
     memcpy(&high, data + 8, 4);
-    struct view view = {.length = length};
     low = length >= 8 ? low : low & ((UINT64_C(1) << 8 * length) - 1);
-    high = length <= 8 ? 0 : length == 12 ? high : high & ((1u << 8 * (length - 8)) - 1);
-    memcpy(view.bytes, &low, 8);
-    memcpy(view.bytes + 8, &high, 4);
+    high = length <= 8 ? 0 : high & ((UINT64_C(1) << 8 * (length - 8)) - 1);
+    uint64_t words[2] = {length | low << 32, low >> 32 | high << 32};
+    struct view view;
+    memcpy(&view, words, sizeof(view));
     return view;
 }
 
@@ -115,8 +118,8 @@ static bool is_plain_number(const uint8_t *data, uint32_t length)
 
 /* The text between the quotes; *str points into the token, or into the scratch buffer (the next
  * call overwrites it) when there are escapes. */
-static enum json_cell string_of(struct decoder *decoder, struct json_token token, struct str *str,
-                                bool *in_input)
+static inline enum json_cell string_of(struct decoder *decoder, struct json_token token,
+                                       struct str *str, bool *in_input)
 {
     const uint8_t *text = token.data + 1;
     uint32_t length = token.length - 2;
@@ -187,17 +190,6 @@ static enum json_cell set_text(struct decoder *decoder, struct vec *vec, uint32_
                                                                     : JSON_CELL_MEMORY;
 }
 
-static int base64_digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (is_digit(c))
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 static enum json_cell set_bytes(struct decoder *decoder, struct vec *vec, uint32_t row,
                                 struct json_token token)
 {
@@ -208,27 +200,12 @@ static enum json_cell set_bytes(struct decoder *decoder, struct vec *vec, uint32
     enum json_cell cell = string_of(decoder, token, &str, &in_input);
     if (cell != JSON_CELL_OK)
         return cell;
-    size_t length = str.length;
-    while (length && str.data[length - 1] == '=' && str.length - length < 2)
-        length--;
-    if (str.length % 4 != 0 || length % 4 == 1)
-        return JSON_CELL_BAD;
-    size_t size = length / 4 * 3 + (length % 4 ? length % 4 - 1 : 0), at = 0;
-    char *dest = vec_string_room(vec, size + 1);
+    size_t size;
+    char *dest = vec_string_room(vec, str.length + 1);
     if (!dest)
         return JSON_CELL_MEMORY;
-    uint32_t bits = 0, have = 0;
-    for (size_t i = 0; i < length; i++) {
-        int digit = base64_digit((uint8_t)str.data[i]);
-        if (digit < 0)
-            return JSON_CELL_BAD;
-        bits = bits << 6 | (uint32_t)digit;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            dest[at++] = (char)(bits >> have & 0xff);
-        }
-    }
+    if (str.length % 4 != 0 || !base64_decode(dest, str, &size)) /* padding may not be absent */
+        return JSON_CELL_BAD;
     ((struct view *)vec->values)[row] = view_of(dest, size);
     return JSON_CELL_OK;
 }
