@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """service.py - a pipeline as it runs all day: time from exec to the first row that another SQLite reader
-sees (median of ten), memory at 1,000 orders/s, CPU when idle with the log in the process and through
-librdkafka. Arguments: [IDLE_SECONDS], default 60."""
+sees (median of ten), memory at 1,000 orders/s, CPU and fsyncs when idle with the log in the process, CPU
+through librdkafka. Arguments: [IDLE_SECONDS], default 60. Needs strace."""
 import os
 import shutil
 import signal
@@ -48,6 +48,26 @@ def wait_for(db, count, seconds=30):
         time.sleep(0.002)
 
 
+class SyncCounter:
+    """Calls of a process that make its data durable, seen by strace."""
+
+    def __init__(self, pid, scratch):
+        self.path = os.path.join(scratch, "syncs")
+        self.trace = subprocess.Popen(
+            ["strace", "-f", "-e", "trace=fsync,fdatasync,syncfs,sync,msync,sync_file_range", "-o", self.path,
+             "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+        if "attached" not in self.trace.stderr.readline():
+            raise SystemExit("strace could not attach")
+
+    def count(self):
+        with open(self.path) as file:
+            return sum("sync" in line and "resumed" not in line for line in file)
+
+    def stop(self):
+        self.trace.send_signal(signal.SIGINT)
+        self.trace.wait(30)
+
+
 def verdict(good):
     return "" if good else "ABOVE"
 
@@ -84,13 +104,25 @@ def main():
         used = (cpu_seconds(job.pid) - before) * 1000
         print(f"idle for {IDLE} s, log in the process: {used:.0f} ms of CPU (asked 10 in 60 s) "
               f"{verdict(used <= 10 * IDLE / 60)}", flush=True)
+        syncs = SyncCounter(job.pid, scratch)
+        time.sleep(IDLE)
+        idle = syncs.count()
+        produce(address, "live", 1)
+        wait_for(db, 20001)
+        time.sleep(0.5)
+        after = syncs.count()
+        syncs.stop()
+        print(f"fsyncs while idle for {IDLE} s, log in the process: {idle} (asked 0); "
+              f"with one record then: {after} {verdict(idle == 0)}", flush=True)
+        if after == 0:
+            raise SystemExit("strace saw no fsync of a record that was written")
         stop(job)
 
         broker = Broker(data)
         db = os.path.join(scratch, "remote.db")
         job = start(orders_table("live", broker.address, bounded=False) + TOTALS.replace("{db}", db),
                     os.path.join(scratch, "data2"))
-        wait_for(db, 20000)
+        wait_for(db, 20001)
         before = cpu_seconds(job.pid)
         time.sleep(IDLE)
         share = (cpu_seconds(job.pid) - before) / IDLE * 100
