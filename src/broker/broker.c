@@ -3,7 +3,7 @@
 
 #include "base/base64.h"
 #include "base/must.h"
-#include "broker/broker_int.h"
+#include "broker/groups.h"
 #include "os/logger.h"
 
 #define MAX_REQUEST_BYTES  (100u << 20)
@@ -233,9 +233,12 @@ enum status broker_open(struct broker **out, const struct broker_settings *setti
     *out = NULL;
     TRY(broker_new(&broker, settings, err));
     enum status status = log_start(broker, settings, err);
+    if (status == OK)
+        status = groups_open(broker, settings, err);
     if (status == OK && !settings->no_listen)
         status = listen_open(broker, settings, err);
     if (status != OK) {
+        groups_close(broker);
         if (broker->log && log_close(broker->log, NULL) != OK)
             logger_write(LOG_WARN, "broker", "the log could not be closed cleanly");
         broker_free(broker);
@@ -268,14 +271,14 @@ static bool is_busy(const struct broker *broker)
         if (session->calls || session->out)
             return true;
     return broker->commit.running || broker->retaining || broker->held_count ||
-           atomic_load(&broker->commit.dirty_posted);
+           groups_is_busy(broker) || atomic_load(&broker->commit.dirty_posted);
 }
 
 /* What holds memory of ours elsewhere: must be waited for however long the disk takes. */
 static bool is_held(const struct broker *broker)
 {
     return broker->commit.running || broker->retaining || broker->held_count ||
-           atomic_load(&broker->commit.dirty_posted);
+           groups_is_busy(broker) || atomic_load(&broker->commit.dirty_posted);
 }
 
 enum status broker_close(struct broker *broker, struct error *err)
@@ -288,6 +291,7 @@ enum status broker_close(struct broker *broker, struct error *err)
     listen_close(broker);
     loop_timer_cancel(broker->loop, &broker->retain_timer);
     polls_answer(broker);
+    groups_refuse_waiting(broker);
     while (status == OK && is_busy(broker) && io_monotonic_us(broker->io) < deadline_us)
         status = loop_step(broker->loop, 10000, err);
     while (broker->sessions)
@@ -296,6 +300,7 @@ enum status broker_close(struct broker *broker, struct error *err)
         status = loop_step(broker->loop, 10000, err);
     loop_timer_cancel(broker->loop, &broker->commit.timer);
     broker->commit.muted = true;
+    groups_close(broker);
     enum status closed = log_close(broker->log, status == OK ? err : NULL);
     if (status == OK)
         status = closed;

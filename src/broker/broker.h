@@ -1,7 +1,7 @@
 /* broker.h - the embedded Kafka-protocol broker: a listener on an event loop in front of a log.
  *
- * What it does: sessions, requests, group commit, topics made on first use, idempotent producers.
- * What it does not do: consumer groups, transactions, TLS and SASL (not advertised; a client that
+ * What it does: sessions, requests, group commit, topics made on first use, idempotent producers,
+ * consumer groups. What it does not do: transactions, TLS and SASL (not advertised; a client that
  * asks is told). The log (log/log.h) knows files; the protocol (kafka/) knows bytes.
  *
  * High watermark: what is fsynced. acks=all is answered after the fsync, which all waiting share;
@@ -45,6 +45,12 @@ struct broker_settings { /* zeroed: the defaults in brackets */
     uint32_t max_connections;   /* [10000] */
     int64_t max_idle_ms;        /* connections.max.idle.ms [600000] */
     int64_t producer_expiry_ms; /* producer.id.expiration.ms [86400000] */
+
+    int64_t group_initial_delay_ms; /* group.initial.rebalance.delay.ms [50]; -1: none */
+    int64_t group_min_session_ms;   /* group.min.session.timeout.ms [6000] */
+    int64_t group_max_session_ms;   /* group.max.session.timeout.ms [1800000] */
+    uint32_t group_max_members;     /* group.max.size [1000] */
+    int64_t offsets_retention_ms;   /* offsets.retention.minutes [7 days] */
 };
 
 /* Open the log (recover it), listen, accept. Errors: a port in use (names the holder), the log's.

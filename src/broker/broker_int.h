@@ -59,6 +59,7 @@ struct call {
     const struct kafka_api *api;
     int16_t version;
     int32_t correlation_id;
+    struct str client_id; /* data NULL: none */
     enum call_state state;
     bool held;        /* by the pool or a posted message */
     bool no_response; /* acks=0 */
@@ -70,9 +71,11 @@ struct call {
     struct io_job job;
     struct loop_message message;
     struct loop_timer timer;
-    struct produce_wait *produce; /* produce.c */
-    struct fetch_wait *fetch;     /* fetch.c */
-    struct call_list *wait_list;  /* produce calls only: the broker's waiting or synced */
+    struct produce_wait *produce;    /* produce.c */
+    struct fetch_wait *fetch;        /* fetch.c */
+    struct group *group;             /* groups.h: a member of it waits for this call's answer */
+    struct group_write *group_write; /* groups.h: this call is answered when it is durable */
+    struct call_list *wait_list;     /* the broker's waiting or synced, the groups' done */
     struct call *wait_next, **wait_link;
 };
 
@@ -80,6 +83,9 @@ struct call {
 /* Decode a frame (without its length) and run its handler. False: no call was made, the session is
  * to be closed (err says why). The frame may be overwritten after the return. */
 bool call_start(struct session *session, uint8_t *frame, size_t size_bytes, struct error *err);
+/* A call is on one list at most; removing one that is on none does nothing. */
+void call_list_append(struct call_list *list, struct call *call);
+void call_list_remove(struct call *call);
 void call_finish(struct call *call);                 /* the response is there */
 void call_break(struct call *call, const char *why); /* close the connection */
 void call_submit(struct call *call);  /* run handler->work on the pool, then finish */
@@ -87,7 +93,8 @@ void call_drop(struct call *call);    /* answered, or the session goes */
 void call_release(struct call *call); /* a held one whose session has gone came back */
 void *call_alloc(struct call *call, size_t count, size_t size_bytes); /* arena; see call.c */
 #define CALL_ARRAY(call, count, type) ((type *)call_alloc((call), (size_t)(count), sizeof(type)))
-struct str call_copy(struct call *call, struct str text); /* into the arena */
+struct str call_copy(struct call *call, struct str text);             /* into the arena */
+struct kafka_records call_bytes(struct call *call, struct str bytes); /* NULL: empty */
 struct str call_text(struct call *call, const char *text);
 int16_t call_error_code(enum status status); /* the protocol's code for a log's status */
 
@@ -101,6 +108,10 @@ extern const struct handler HANDLER_INIT_PRODUCER_ID, HANDLER_DESCRIBE_PRODUCERS
     HANDLER_DESCRIBE_LOG_DIRS, HANDLER_DESCRIBE_TOPIC_PARTITIONS;
 /* configs.c: where a config's value comes from, in the protocol's numbers */
 enum { CONFIG_SOURCE_TOPIC = 1, CONFIG_SOURCE_BROKER = 4, CONFIG_SOURCE_DEFAULT = 5 };
+/* membership.c commits.c coordinator.c */
+extern const struct handler HANDLER_JOIN_GROUP, HANDLER_SYNC_GROUP, HANDLER_HEARTBEAT,
+    HANDLER_LEAVE_GROUP, HANDLER_OFFSET_COMMIT, HANDLER_OFFSET_FETCH, HANDLER_OFFSET_DELETE,
+    HANDLER_LIST_GROUPS, HANDLER_DESCRIBE_GROUPS, HANDLER_DELETE_GROUPS;
 int16_t offsets_check_epoch(struct broker *broker, int32_t current_leader_epoch);
 /* The answer to a version that is not spoken. */
 void metadata_unsupported_version(struct call *call);
@@ -173,11 +184,19 @@ struct commit {
 };
 void commit_dirty(void *context); /* log_settings.dirty */
 void commit_want(struct broker *broker, bool urgent);
+/* What was written on the loop's thread: a round at once when somebody waits for it. */
+void commit_written(struct broker *broker);
 /* log_append on the loop's thread. */
 enum status commit_append(struct broker *broker, struct log_partition *partition,
                           struct log_append *append, struct error *err) STATUS_CHECKED;
 
 /* ---- the broker ---- */
+
+/* Topics that only the broker writes: clients may read them. */
+static inline bool is_internal_topic(struct str name)
+{
+    return str_eq(name, STR("__consumer_offsets"));
+}
 
 struct broker {
     struct io *io;
@@ -204,7 +223,6 @@ struct broker {
     struct loop_fd listener;
     bool listening;
     bool closing;                   /* long polls are answered at once */
-    bool coordinator_asked;         /* said once in the log */
     struct loop_timer accept_timer; /* after running out of descriptors */
     struct loop_timer retain_timer;
     struct io_job retain_job;
@@ -214,6 +232,7 @@ struct broker {
     struct session *sessions;
     struct call_list waiting; /* produce calls that wait for a sync, oldest first */
     struct call_list synced;  /* those that a round has just made durable */
+    struct groups *groups;    /* groups.h */
     uint32_t held_count;      /* calls that the pool or a message holds */
     struct commit commit;
 

@@ -25,6 +25,16 @@ static const struct handler *const HANDLERS[] = {
     &HANDLER_DESCRIBE_LOG_DIRS,
     &HANDLER_DESCRIBE_PRODUCERS,
     &HANDLER_DESCRIBE_TOPIC_PARTITIONS,
+    &HANDLER_JOIN_GROUP,
+    &HANDLER_SYNC_GROUP,
+    &HANDLER_HEARTBEAT,
+    &HANDLER_LEAVE_GROUP,
+    &HANDLER_OFFSET_COMMIT,
+    &HANDLER_OFFSET_FETCH,
+    &HANDLER_OFFSET_DELETE,
+    &HANDLER_LIST_GROUPS,
+    &HANDLER_DESCRIBE_GROUPS,
+    &HANDLER_DELETE_GROUPS,
 };
 
 static const struct handler *handler_find(enum kafka_api_key key)
@@ -51,6 +61,12 @@ struct str call_copy(struct call *call, struct str text)
     if (!text.data)
         return text;
     return (struct str){arena_strndup(&call->arena, text.data, text.length), text.length};
+}
+
+struct kafka_records call_bytes(struct call *call, struct str bytes)
+{
+    struct str copy = call_copy(call, bytes.data ? bytes : STR(""));
+    return (struct kafka_records){(uint8_t *)copy.data, copy.data ? copy.length : 0, NULL};
 }
 
 struct str call_text(struct call *call, const char *text)
@@ -154,6 +170,7 @@ bool call_start(struct session *session, uint8_t *frame, size_t size_bytes, stru
     call->handler = handler_find(api->key);
     must(call->handler);
     call->version = header.version;
+    call->client_id = call_copy(call, header.client_id);
     call->correlation_id = header.correlation_id;
     metric_add(&broker->requests, 1);
     if (unsupported) {
@@ -190,6 +207,29 @@ void call_break(struct call *call, const char *why)
     logger_write(LOG_WARN, "broker", "closing the connection from %s: %s",
                  call->session ? call->session->peer : "?", why);
     call_finish(call);
+}
+
+/* ---- lists of waiting calls ---- */
+
+void call_list_append(struct call_list *list, struct call *call)
+{
+    call->wait_list = list;
+    call->wait_next = NULL;
+    call->wait_link = list->tail;
+    *list->tail = call;
+    list->tail = &call->wait_next;
+}
+
+void call_list_remove(struct call *call)
+{
+    if (!call->wait_list)
+        return;
+    *call->wait_link = call->wait_next;
+    if (call->wait_next)
+        call->wait_next->wait_link = call->wait_link;
+    else
+        call->wait_list->tail = call->wait_link;
+    call->wait_list = NULL;
 }
 
 /* ---- work on the pool ---- */

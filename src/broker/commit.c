@@ -1,5 +1,5 @@
 /* commit.c - group commit: when a round of fsyncs begins and who hears of its end. */
-#include "broker/broker_int.h"
+#include "broker/groups.h"
 
 #include "base/must.h"
 #include "os/logger.h"
@@ -20,8 +20,8 @@ static void round_end(struct broker *broker)
     if (again)
         commit->wanted = true;
     produce_synced(broker);
-    if (commit->wanted && !commit->running)
-        commit_want(broker, broker->waiting.first != NULL);
+    groups_synced(broker);
+    commit_written(broker);
 }
 
 static void sync_run(struct io_job *job)
@@ -85,6 +85,12 @@ void commit_want(struct broker *broker, bool urgent)
     commit->timer.fire = commit_due;
     if (loop_timer_arm(broker->loop, &commit->timer, delay_us, NULL) != OK)
         commit_begin(broker); /* no memory for the timer: now, then */
+}
+
+void commit_written(struct broker *broker)
+{
+    if (broker->commit.wanted && !broker->commit.running)
+        commit_want(broker, broker->waiting.first || groups_is_waited_for(broker));
 }
 
 static void dirty_back(struct loop_message *message)

@@ -1,6 +1,6 @@
-/* metadata.c - ApiVersions, Metadata (with topics made on first use), FindCoordinator,
- * DescribeCluster: what a client asks before it does anything. */
-#include "broker/broker_int.h"
+/* metadata.c - ApiVersions, Metadata (with topics made on first use), DescribeCluster: what a
+ * client asks before it does anything. */
+#include "broker/groups.h"
 
 #include "os/logger.h"
 
@@ -46,6 +46,7 @@ topic_result(struct call *call, struct kafka_metadata_topic_result *result, stru
     int32_t epoch = log_leader_epoch(call->broker->log);
     *result = (struct kafka_metadata_topic_result){
         .name = call_text(call, info.name),
+        .is_internal = is_internal_topic(str_of(info.name)),
         .operations = INT32_MIN,
     };
     memcpy(result->id.bytes, info.id, KAFKA_UUID_BYTES);
@@ -105,9 +106,13 @@ static struct log_topic *topic_create(struct call *call, struct str name, int16_
     struct broker *broker = call->broker;
     struct error err = {0};
     struct log_topic *topic = NULL;
-    enum status status =
-        log_topic_create(broker->log, name, broker->partition_count, NULL, 0, &topic, &err);
-    if (status == ERR_EXISTS) /* another client was first */
+    enum status status;
+    if (is_internal_topic(name))
+        status = group_log_make_topic(broker, &err);
+    else
+        status =
+            log_topic_create(broker->log, name, broker->partition_count, NULL, 0, &topic, &err);
+    if (status == ERR_EXISTS || (status == OK && !topic)) /* another client was first */
         topic = log_topic_find(broker->log, name);
     else if (status == OK)
         logger_write(LOG_INFO, "broker", "topic '%.*s' made with %u partitions on first use",
@@ -210,45 +215,6 @@ static void metadata_start(struct call *call)
     call_finish(call);
 }
 
-/* ---- FindCoordinator: complete as an API (librdkafka compresses with lz4 only where it is), but
- * there are no groups or transactions yet, so no coordinator is available. ---- */
-
-#define NO_COORDINATOR "consumer groups and transactions are not supported yet"
-
-static void coordinator_start(struct call *call)
-{
-    const struct kafka_find_coordinator_request *request = call->request;
-    struct kafka_find_coordinator_response *response =
-        CALL_ARRAY(call, 1, struct kafka_find_coordinator_response);
-    call->response = response;
-    if (response) {
-        *response = (struct kafka_find_coordinator_response){
-            .error_code = KAFKA_COORDINATOR_NOT_AVAILABLE,
-            .error_message = STR(NO_COORDINATOR),
-            .node_id = -1,
-            .host = STR(""),
-            .port = -1,
-        };
-        response->coordinators.items =
-            CALL_ARRAY(call, request->keys.count, struct kafka_coordinator);
-    }
-    for (int32_t i = 0; !call->arena.failed && i < request->keys.count; i++)
-        response->coordinators.items[response->coordinators.count++] = (struct kafka_coordinator){
-            .key = request->keys.items[i],
-            .node_id = -1,
-            .host = STR(""),
-            .port = -1,
-            .error_code = KAFKA_COORDINATOR_NOT_AVAILABLE,
-            .error_message = STR(NO_COORDINATOR),
-        };
-    if (!call->broker->coordinator_asked) {
-        call->broker->coordinator_asked = true; /* once: clients ask again and again */
-        logger_write(LOG_WARN, "broker", "%s asks for a coordinator: " NO_COORDINATOR,
-                     call->session ? call->session->peer : "?");
-    }
-    call_finish(call);
-}
-
 /* ---- DescribeCluster ---- */
 
 static void cluster_start(struct call *call)
@@ -290,10 +256,6 @@ const struct handler HANDLER_METADATA = {
     .key = KAFKA_METADATA,
     .start = metadata_start,
     .work = metadata_work,
-};
-const struct handler HANDLER_FIND_COORDINATOR = {
-    .key = KAFKA_FIND_COORDINATOR,
-    .start = coordinator_start,
 };
 const struct handler HANDLER_DESCRIBE_CLUSTER = {
     .key = KAFKA_DESCRIBE_CLUSTER,

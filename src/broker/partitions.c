@@ -26,15 +26,15 @@ static void records_delete(struct call *call, const struct kafka_delete_records_
         struct kafka_delete_records_partition_result *result = &out->partitions.items[i];
         struct log_partition *partition = partition_at(topic, in->partitions.items[i].index);
         struct error err = {0};
-        enum status status = ERR_NOT_FOUND;
+        enum status status = is_internal_topic(in->name) ? ERR_NAME : ERR_NOT_FOUND;
         result->index = in->partitions.items[i].index;
-        if (partition)
+        if (partition && status == ERR_NOT_FOUND)
             status = log_delete_records(partition, in->partitions.items[i].offset,
                                         &result->log_start_offset, &err);
         result->error_code = call_error_code(status);
         if (status != OK)
             result->log_start_offset = -1;
-        if (status != OK && status != ERR_NOT_FOUND && status != ERR_RANGE)
+        if (status != OK && status != ERR_NOT_FOUND && status != ERR_RANGE && status != ERR_NAME)
             logger_write(LOG_ERROR, "broker", "DeleteRecords: %s", err.text);
     }
     log_topic_unref(topic);
@@ -304,7 +304,11 @@ static void page_topic(struct page *page, struct str name)
     struct kafka_topic_partitions_topic_result *result =
         &page->response->topics.items[page->response->topics.count++];
     struct error err = {0};
-    *result = (struct kafka_topic_partitions_topic_result){.name = name, .operations = INT32_MIN};
+    *result = (struct kafka_topic_partitions_topic_result){
+        .name = name,
+        .is_internal = is_internal_topic(name),
+        .operations = INT32_MIN,
+    };
     if (!topic) {
         result->error_code = log_topic_check(call->broker->log, name, 1, NULL, 0, &err) == ERR_NAME
                                  ? KAFKA_INVALID_TOPIC

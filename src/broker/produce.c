@@ -126,30 +126,9 @@ static int16_t partition_append(struct call *call, struct log_topic *topic,
     return KAFKA_NONE;
 }
 
-static void list_append(struct call_list *list, struct call *call)
-{
-    call->wait_list = list;
-    call->wait_next = NULL;
-    call->wait_link = list->tail;
-    *list->tail = call;
-    list->tail = &call->wait_next;
-}
-
-static void list_remove(struct call *call)
-{
-    if (!call->wait_list)
-        return;
-    *call->wait_link = call->wait_next;
-    if (call->wait_next)
-        call->wait_next->wait_link = call->wait_link;
-    else
-        call->wait_list->tail = call->wait_link;
-    call->wait_list = NULL;
-}
-
 static void wait_release(struct call *call)
 {
-    list_remove(call);
+    call_list_remove(call);
     for (uint32_t i = 0; call->produce && i < call->produce->count; i++)
         log_partition_unref(call->produce->parts[i].partition);
     call->produce = NULL;
@@ -196,8 +175,8 @@ void produce_synced(struct broker *broker)
     for (call = broker->waiting.first; call; call = next) {
         next = call->wait_next;
         if (wait_check(call)) {
-            list_remove(call);
-            list_append(&broker->synced, call);
+            call_list_remove(call);
+            call_list_append(&broker->synced, call);
         }
     }
     while ((call = broker->synced.first)) {
@@ -247,6 +226,10 @@ static void topic_append(struct call *call, const struct kafka_produce_topic *re
             refuse(call, out, KAFKA_UNKNOWN_TOPIC_ID, "there is no topic of this id");
             continue;
         }
+        if (topic && is_internal_topic(str_of(log_topic_info(topic).name))) {
+            refuse(call, out, KAFKA_INVALID_TOPIC, "only the broker writes to this topic");
+            continue;
+        }
         if (!partition) {
             refuse(call, out, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, "there is no such topic partition");
             continue;
@@ -288,7 +271,7 @@ static void written(struct call *call, int32_t acks, int32_t timeout_ms)
     if (!wait)
         wait_release(call);
     if (wait) {
-        list_append(&broker->waiting, call);
+        call_list_append(&broker->waiting, call);
         call->timer.fire = wait_expired;
         if (loop_timer_arm(broker->loop, &call->timer, (int64_t)timeout_ms * 1000, NULL) != OK)
             logger_write(LOG_WARN, "broker", "no memory for a request's timer");

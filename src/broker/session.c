@@ -388,8 +388,7 @@ static void session_serve(struct session *session, bool readable)
     else
         session_watch(session);
     /* After the turn, so that all that it has appended shares one round. */
-    if (broker->commit.wanted)
-        commit_want(broker, broker->waiting.first != NULL);
+    commit_written(broker);
 }
 
 static void session_ready(struct loop_fd *watch, int events)

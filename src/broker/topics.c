@@ -9,6 +9,8 @@
 
 /* ---- CreateTopics ---- */
 
+#define INTERNAL_TOPIC "the broker makes and keeps this topic by itself"
+
 static void create_refuse(struct call *call, struct kafka_create_topic_result *result, int16_t code,
                           const char *text)
 {
@@ -79,6 +81,10 @@ static void create_one(struct call *call, const struct kafka_create_topic *topic
                        bool validate_only, struct kafka_create_topic_result *result)
 {
     struct error err = {0};
+    if (is_internal_topic(topic->name)) {
+        create_refuse(call, result, KAFKA_INVALID_TOPIC, INTERNAL_TOPIC);
+        return;
+    }
     int32_t partition_count = create_partitions(call, topic, result);
     if (partition_count < 0)
         return;
@@ -160,7 +166,9 @@ static void delete_one(struct call *call, struct kafka_delete_topic_result *resu
         }
         result->name = call_text(call, log_topic_info(by_id).name);
     }
-    enum status status = log_topic_delete(log, result->name, &err);
+    enum status status = is_internal_topic(result->name)
+                             ? error_set(&err, ERR_NAME, INTERNAL_TOPIC)
+                             : log_topic_delete(log, result->name, &err);
     result->error_code = call_error_code(status);
     if (status != OK)
         result->error_message = call_text(call, err.text);
@@ -199,6 +207,11 @@ static void grow_one(struct call *call, const struct kafka_create_partitions_top
     struct error err = {0};
     enum status status = OK;
     result->name = topic->name;
+    if (is_internal_topic(topic->name)) {
+        result->error_code = KAFKA_INVALID_TOPIC;
+        result->error_message = STR(INTERNAL_TOPIC);
+        return;
+    }
     if (topic->assignments.count > 0) {
         result->error_code = KAFKA_INVALID_REPLICA_ASSIGNMENT;
         result->error_message = STR("there is one node: replicas cannot be assigned");

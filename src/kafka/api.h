@@ -15,7 +15,15 @@
     X(KAFKA_FETCH, 1, "Fetch", fetch, 4, 18, 12)                                                   \
     X(KAFKA_LIST_OFFSETS, 2, "ListOffsets", list_offsets, 1, 11, 6)                                \
     X(KAFKA_METADATA, 3, "Metadata", metadata, 0, 13, 9)                                           \
-    X(KAFKA_FIND_COORDINATOR, 10, "FindCoordinator", find_coordinator, 0, 4, 3)                    \
+    X(KAFKA_OFFSET_COMMIT, 8, "OffsetCommit", offset_commit, 2, 10, 8)                             \
+    X(KAFKA_OFFSET_FETCH, 9, "OffsetFetch", offset_fetch, 1, 10, 6)                                \
+    X(KAFKA_FIND_COORDINATOR, 10, "FindCoordinator", find_coordinator, 0, 6, 3)                    \
+    X(KAFKA_JOIN_GROUP, 11, "JoinGroup", join_group, 0, 9, 6)                                      \
+    X(KAFKA_HEARTBEAT, 12, "Heartbeat", heartbeat, 0, 4, 4)                                        \
+    X(KAFKA_LEAVE_GROUP, 13, "LeaveGroup", leave_group, 0, 5, 4)                                   \
+    X(KAFKA_SYNC_GROUP, 14, "SyncGroup", sync_group, 0, 5, 4)                                      \
+    X(KAFKA_DESCRIBE_GROUPS, 15, "DescribeGroups", describe_groups, 0, 6, 5)                       \
+    X(KAFKA_LIST_GROUPS, 16, "ListGroups", list_groups, 0, 5, 3)                                   \
     X(KAFKA_API_VERSIONS, 18, "ApiVersions", api_versions, 0, 4, 3)                                \
     X(KAFKA_CREATE_TOPICS, 19, "CreateTopics", create_topics, 0, 7, 5)                             \
     X(KAFKA_DELETE_TOPICS, 20, "DeleteTopics", delete_topics, 0, 6, 4)                             \
@@ -26,7 +34,9 @@
     X(KAFKA_ALTER_CONFIGS, 33, "AlterConfigs", alter_configs, 0, 2, 2)                             \
     X(KAFKA_DESCRIBE_LOG_DIRS, 35, "DescribeLogDirs", log_dirs, 1, 5, 2)                           \
     X(KAFKA_CREATE_PARTITIONS, 37, "CreatePartitions", create_partitions, 0, 3, 2)                 \
+    X(KAFKA_DELETE_GROUPS, 42, "DeleteGroups", delete_groups, 0, 2, 2)                             \
     X(KAFKA_INCREMENTAL_ALTER_CONFIGS, 44, "IncrementalAlterConfigs", change_configs, 0, 1, 1)     \
+    X(KAFKA_OFFSET_DELETE, 47, "OffsetDelete", offset_delete, 0, 0, INT16_MAX)                     \
     X(KAFKA_DESCRIBE_CLUSTER, 60, "DescribeCluster", describe_cluster, 0, 2, 0)                    \
     X(KAFKA_DESCRIBE_PRODUCERS, 61, "DescribeProducers", describe_producers, 0, 0, 0)              \
     X(KAFKA_DESCRIBE_TOPIC_PARTITIONS, 75, "DescribeTopicPartitions", topic_partitions, 0, 0, 0)
@@ -87,10 +97,19 @@ void kafka_response_encode(const struct kafka_api *api, int16_t version, int32_t
     X(KAFKA_UNKNOWN_TOPIC_OR_PARTITION, 3)                                                         \
     X(KAFKA_REQUEST_TIMED_OUT, 7)                                                                  \
     X(KAFKA_MESSAGE_TOO_LARGE, 10)                                                                 \
+    X(KAFKA_OFFSET_METADATA_TOO_LARGE, 12)                                                         \
     X(KAFKA_COORDINATOR_NOT_AVAILABLE, 15)                                                         \
+    X(KAFKA_NOT_COORDINATOR, 16)                                                                   \
     X(KAFKA_INVALID_TOPIC, 17)                                                                     \
     X(KAFKA_NOT_ENOUGH_REPLICAS, 19)                                                               \
     X(KAFKA_INVALID_REQUIRED_ACKS, 21)                                                             \
+    X(KAFKA_ILLEGAL_GENERATION, 22)                                                                \
+    X(KAFKA_INCONSISTENT_GROUP_PROTOCOL, 23)                                                       \
+    X(KAFKA_INVALID_GROUP_ID, 24)                                                                  \
+    X(KAFKA_UNKNOWN_MEMBER_ID, 25)                                                                 \
+    X(KAFKA_INVALID_SESSION_TIMEOUT, 26)                                                           \
+    X(KAFKA_REBALANCE_IN_PROGRESS, 27)                                                             \
+    X(KAFKA_INVALID_COMMIT_OFFSET_SIZE, 28)                                                        \
     X(KAFKA_INVALID_TIMESTAMP, 32)                                                                 \
     X(KAFKA_UNSUPPORTED_VERSION, 35)                                                               \
     X(KAFKA_TOPIC_ALREADY_EXISTS, 36)                                                              \
@@ -104,10 +123,16 @@ void kafka_response_encode(const struct kafka_api *api, int16_t version, int32_t
     X(KAFKA_INVALID_REQUEST, 42)                                                                   \
     X(KAFKA_UNSUPPORTED_FOR_MESSAGE_FORMAT, 43)                                                    \
     X(KAFKA_STORAGE_ERROR, 56)                                                                     \
+    X(KAFKA_NON_EMPTY_GROUP, 68)                                                                   \
+    X(KAFKA_GROUP_ID_NOT_FOUND, 69)                                                                \
     X(KAFKA_FETCH_SESSION_ID_NOT_FOUND, 70)                                                        \
     X(KAFKA_FENCED_LEADER_EPOCH, 74)                                                               \
     X(KAFKA_UNKNOWN_LEADER_EPOCH, 75)                                                              \
     X(KAFKA_UNSUPPORTED_COMPRESSION_TYPE, 76)                                                      \
+    X(KAFKA_MEMBER_ID_REQUIRED, 79)                                                                \
+    X(KAFKA_GROUP_MAX_SIZE_REACHED, 81)                                                            \
+    X(KAFKA_FENCED_INSTANCE_ID, 82)                                                                \
+    X(KAFKA_GROUP_SUBSCRIBED_TO_TOPIC, 86)                                                         \
     X(KAFKA_INVALID_RECORD, 87)                                                                    \
     X(KAFKA_UNKNOWN_TOPIC_ID, 100)                                                                 \
     X(KAFKA_UNSUPPORTED_ENDPOINT_TYPE, 115)

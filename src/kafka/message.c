@@ -13,6 +13,7 @@ enum kind {
     UUID,
     STRING,
     RECORDS,
+    BYTES = RECORDS, /* the same on the wire */
     INT32S,
     STRINGS,
     ARRAY,

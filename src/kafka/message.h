@@ -17,7 +17,7 @@ struct kafka_uuid {
     uint8_t bytes[KAFKA_UUID_BYTES];
 };
 
-struct kafka_records { /* size_bytes of record batches; data NULL: null */
+struct kafka_records { /* size_bytes of record batches, or other bytes; data NULL: null */
     uint8_t *data;
     size_t size_bytes;
     void *source; /* not NULL: the encoder leaves the bytes out and notes a splice (see below) */
@@ -31,6 +31,7 @@ struct kafka_records { /* size_bytes of record batches; data NULL: null */
 #define KAFKA_TYPE_UUID    struct kafka_uuid
 #define KAFKA_TYPE_STRING  struct str
 #define KAFKA_TYPE_RECORDS struct kafka_records
+#define KAFKA_TYPE_BYTES   struct kafka_records
 #define KAFKA_TYPE_ARRAY_OF(type)                                                                  \
     struct {                                                                                       \
         type *items;                                                                               \

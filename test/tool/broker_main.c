@@ -2,9 +2,9 @@
  * `leat broker` is to a user, without the rest of leat.
  *
  *   broker_main DIR [HOST:]PORT [KEY=VALUE]...      keys: durability=power|process,
- * auto=true|false, partitions=N, max-request=BYTES,
- * producer-expiry=MS. Prints "listening on HOST:PORT" and ends on
- * SIGINT or SIGTERM.
+ * auto=true|false, partitions=N, max-request=BYTES, producer-expiry=MS, group-delay=MS,
+ * group-min-session=MS, group-max-size=N. Prints "listening on HOST:PORT" and ends on SIGINT or
+ * SIGTERM.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -40,6 +40,12 @@ static bool setting(struct broker_settings *settings, const char *text)
         settings->max_request_bytes = (uint32_t)number;
     else if (str_eq(key, STR("producer-expiry")))
         settings->producer_expiry_ms = (int64_t)number;
+    else if (str_eq(key, STR("group-delay")))
+        settings->group_initial_delay_ms = number ? (int64_t)number : -1;
+    else if (str_eq(key, STR("group-min-session")))
+        settings->group_min_session_ms = (int64_t)number;
+    else if (str_eq(key, STR("group-max-size")))
+        settings->group_max_members = (uint32_t)number;
     else
         return false;
     return true;
