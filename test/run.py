@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import clicase  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TIERS = ["check", "unit", "fuzz", "function", "sql", "cli", "system", "services"]
+TIERS = ["check", "unit", "fuzz", "function", "sql", "cli", "system", "browser", "services"]
 QUICK = ["check", "unit", "function", "sql"]
 OUTPUT_LIMIT = 12000
 SLOWER = {"asan": 4, "tsan": 8, "valgrind": 20}
@@ -116,7 +116,7 @@ def tap_result(code, output, timeout):
 def file_timeout(path, default):
     with open(path, errors="replace") as file:
         for _, line in zip(range(20), file):
-            found = re.match(r"\s*# timeout: (\d+)", line)
+            found = re.match(r"\s*(?:#|//) timeout: (\d+)", line)
             if found:
                 return int(found.group(1))
     return default
@@ -232,6 +232,27 @@ class Runner:
             yield Test(relative(path)[len("test/"):],
                        lambda path=path: self.script(path, file_timeout(path, timeout)), alone=True)
 
+    def tests_browser(self):
+        missing = self.missing_for_browser()
+        for path in self.files("test/browser/*_test.mjs", "test/browser/*_test.long.mjs"):
+            skip = missing or ("there is no leat executable yet" if not os.path.exists(self.leat) else "")
+            yield Test(relative(path)[len("test/"):],
+                       (lambda skip=skip: Result(skipped=1, reason=skip)) if skip else
+                       (lambda path=path: self.script(path, file_timeout(path, 120))), alone=True)
+
+    @staticmethod
+    def missing_for_browser():
+        """What the browser tests need and is not here, or ""."""
+        if not shutil.which("node"):
+            return "there is no node (script/setup build)"
+        if not os.path.isdir(os.path.join(ROOT, "web/node_modules/playwright-core")):
+            return "playwright-core is not installed (script/web --test)"
+        if not os.path.exists(os.path.join(ROOT, "web/dist/app.js")):
+            return "there is no page (script/web)"
+        if not shutil.which("chromium"):
+            return "there is no chromium (script/setup test)"
+        return ""
+
     def script(self, path, timeout):
         if not os.path.exists(self.leat):
             return Result(skipped=1, reason="there is no leat executable yet")
@@ -239,7 +260,7 @@ class Runner:
         ports = free_ports(3)
         environment = dict(os.environ, LEAT=self.leat, BUILD=self.build, TEST_DIR=directory, PORT=str(ports[0]),
                            PORT2=str(ports[1]), PORT3=str(ports[2]), SEED=os.environ.get("SEED", "1"))
-        shell = ["python3"] if path.endswith(".py") else ["bash"]
+        shell = {".py": ["python3"], ".mjs": ["node"]}.get(os.path.splitext(path)[1], ["bash"])
         result = self.program(shell + [path], timeout, cwd=ROOT, env=environment)
         if result.failed:
             result.text += f"# its directory was kept: {directory}\n"

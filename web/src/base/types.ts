@@ -1,0 +1,106 @@
+// What the server sends (docs: /api/v1/openapi.json).
+
+export type Value = string | number | boolean | null | Value[] | { [name: string]: Value };
+export type Row = Value[];
+
+export interface Column {
+  name: string;
+  type: string;
+}
+
+export interface Selector {
+  id: string;
+  label: string;
+  values: string[];
+  default?: string;
+}
+
+export type PanelKind = "number" | "table" | "bar" | "line" | "pie";
+
+export interface Panel {
+  id: string;
+  title: string;
+  kind: PanelKind;
+  sql: string;
+  x?: string;
+  y?: string[];
+  series?: string;
+  width?: number;
+  height?: number;
+  keep?: number;
+  unit?: string;
+  format?: string;
+  sort?: "x" | "y" | "none";
+}
+
+export interface Dashboard {
+  title: string;
+  selectors?: Selector[];
+  panels: Panel[];
+}
+
+export interface Job {
+  id: string;
+  name: string;
+  state: string;
+  bounded: boolean;
+  started_ms: number;
+  ended_ms: number | null;
+  rows_read: number;
+  rows_written: number;
+  last_output_ms: number | null;
+  memory_bytes: number;
+  error: string | null;
+  why: string | null;
+}
+
+export interface Operator {
+  name: string;
+  subtask: number;
+  records_in: number;
+  records_out: number;
+  late_dropped: number;
+  bad_rows: number;
+  state_keys: number;
+  state_bytes: number;
+  watermark_ms: number | null;
+  blocked: string | boolean | null;
+}
+
+export interface JobDetail extends Job {
+  operators?: Operator[];
+  plan?: string;
+}
+
+export interface Table {
+  name: string;
+  kind: "table" | "view";
+  connector: string | null;
+  columns: Column[];
+  primary_key: string[];
+  ddl?: string;
+}
+
+export interface Topic {
+  name: string;
+  partitions: number;
+  records: number;
+  bytes: number;
+}
+
+export interface TopicPartition {
+  id: number;
+  log_start_offset: number;
+  high_watermark: number;
+  bytes: number;
+}
+
+export interface Info {
+  product: string;
+  version: string;
+  uptime_ms: number;
+  broker_address: string | null;
+  data_directory: string;
+  pid: number;
+  jobs: { running: number; failed: number; finished: number };
+}
