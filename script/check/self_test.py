@@ -16,6 +16,15 @@ LOCK = '{{"packages": {{"": {{}}, "node_modules/a": {{"version": "1.0.0", "licen
 TSCONFIG = '{"compilerOptions": {"strict": true, "noEmit": true, "types": []}, "include": ["src"]}'
 DEPENDENCY = "| libx | x | libxxx | 1.0 | {} | {} |\n"
 
+
+class CLIENTS:
+    @staticmethod
+    def plant(table, without=""):
+        return {"test/services/clients.tsv": table, "test/services/clients-without.tsv": without,
+                "test/services/_clients.py": 'KAFKA_VERSION = "4.3.1"\n',
+                "src/kafka/api.h": '    X(KAFKA_PRODUCE, 0, "Produce", produce, 0, 7, 9)\n'}
+
+
 # check, planted files, a part of what it has to print (None: it has to pass)
 PLANTED = [
     ("arrows", {"src/log/a.c": '/* x */\n#include "log/a.h"\n#include "os/b.h"\n', "src/log/a.h": "/* x */\n",
@@ -73,6 +82,10 @@ PLANTED = [
     ("words", {"a.md": "see ../shared and src/work/a\n"}, None),
     ("words", {"a.md": "see /wo" + "rk/main\n"}, "a.md:1: /wo" + "rk/"),
     ("words", {"a.md": "for iss" + "ue 12\n"}, "a.md:1: iss" + "ue 12"),
+    ("clients", CLIENTS.plant("kcat\tproduce\t0\t3\n"), "docs/broker-clients.md:1: is not what"),
+    ("clients", CLIENTS.plant("kcat\tproduce\t0\t9\n"), "clients.tsv:1: kcat sends Produce 9, leat speaks 0 to 7"),
+    ("clients", CLIENTS.plant("kcat\tproduce\t5\t1\n"), "clients.tsv:1: kcat sends API 5, which leat does not speak"),
+    ("clients", CLIENTS.plant("kcat\tproduce\t0\t3\n", "0\tProduce\twhy\n"), "clients-without.tsv:1: Produce is spoken"),
     ("licences", {"docs/dependencies.md": DEPENDENCY.format("MIT", "static")}, None),
     ("licences", {"docs/dependencies.md": DEPENDENCY.format("GPL-2.0-only", "dynamic")}, "licence GPL-2.0-only is not one"),
     ("licences", {"docs/dependencies.md": DEPENDENCY.format("LGPL-2.1-only", "static")}, "may only be linked dynamically"),

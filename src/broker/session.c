@@ -115,26 +115,25 @@ static void chunk_free(struct session *session, struct out_chunk *chunk)
     mem_free(chunk);
 }
 
-/* Give the socket what it takes now; *out_bytes may be less than all. False: the peer is gone. */
-static bool socket_give(struct session *session, const uint8_t *bytes, size_t size_bytes,
+/* Give the socket what it takes now; *out_bytes may be less than all. A peer that is gone may have
+ * sent requests that still lie in our socket, acks=0 produces above all: they are read and done to
+ * the end of the stream, and the answers go nowhere. */
+static void socket_give(struct session *session, const uint8_t *bytes, size_t size_bytes,
                         size_t *out_bytes)
 {
     struct error err = {0};
     *out_bytes = 0;
-    while (*out_bytes < size_bytes) {
+    while (!session->deaf && *out_bytes < size_bytes) {
         size_t taken = 0;
         enum status status = socket_write(session->watch.fd, bytes + *out_bytes,
                                           size_bytes - *out_bytes, &taken, &err);
         *out_bytes += taken;
         metric_add(&session->broker->bytes_out, (int64_t)taken);
         if (status == ERR_AGAIN)
-            return true;
-        if (status != OK) {
-            session->closing = true;
-            return false;
-        }
+            return;
+        session->deaf = status != OK;
     }
-    return true;
+    *out_bytes = size_bytes;
 }
 
 /* Send behind what waits already. block not NULL: the bytes lie in it (a reference is taken). */
@@ -144,8 +143,8 @@ static void out_put(struct session *session, const uint8_t *bytes, size_t size_b
     size_t sent = 0;
     if (session->closing || size_bytes == 0)
         return;
-    if (!session->out && !socket_give(session, bytes, size_bytes, &sent))
-        return;
+    if (!session->out)
+        socket_give(session, bytes, size_bytes, &sent);
     if (sent == size_bytes)
         return;
     size_t rest_bytes = size_bytes - sent;
@@ -177,9 +176,8 @@ static void out_flush(struct session *session)
     struct out_chunk *chunk;
     while (!session->closing && (chunk = session->out)) {
         size_t sent;
-        if (!socket_give(session, chunk->bytes + chunk->sent_bytes,
-                         chunk->size_bytes - chunk->sent_bytes, &sent))
-            return;
+        socket_give(session, chunk->bytes + chunk->sent_bytes,
+                    chunk->size_bytes - chunk->sent_bytes, &sent);
         chunk->sent_bytes += sent;
         session->out_bytes -= sent;
         if (chunk->sent_bytes < chunk->size_bytes)
@@ -343,7 +341,6 @@ static bool read_once(struct session *session)
     if (status == ERR_AGAIN)
         return false;
     if (status != OK || got == 0) {
-        session->peer_closed = true;
         session->closing = true;
         return false;
     }

@@ -214,6 +214,58 @@ def test_half_requests(broker):
         connection.close()
 
 
+def test_gone_after_acks0(broker):
+    """A client that sends with acks=0 and goes, while the broker has answers for it: all that had arrived is kept.
+    The broker is stopped meanwhile, so that everything lies in its socket when it finds the client gone."""
+    connection = connect()
+    connection.sendall(request(3, 1, struct.pack(">i", 1) + text("gone")))
+    receive(connection)
+    broker.process.send_signal(signal.SIGSTOP)
+    for i in range(300):
+        if i % 100 == 0:
+            connection.sendall(request(18, 0, b""))
+        connection.sendall(produce("gone", batch([b"%d" % i]), acks=0))
+    connection.close()
+    broker.process.send_signal(signal.SIGCONT)
+    got = [message[2] for message in consume_all("gone", 300, timeout_s=10)]
+    check(got == [b"%d" % i for i in range(300)], "acks=0 and gone: what had arrived is kept", len(got))
+
+
+def test_large_frames(broker):
+    before = broker.rss_kb()
+    connection = connect()
+    connection.sendall(request(3, 1, struct.pack(">i", 1) + text("large")))
+    receive(connection)
+    connection.sendall(produce("large", batch([b"x" * (6 << 20)])))
+    code = error_of(receive(connection), "large")
+    check(code == 10, "a batch of 6 MB is too large, says the answer", code)
+    connection.sendall(produce("large", batch([b"after"])))
+    check(error_of(receive(connection), "large") == 0, "and the connection goes on")
+    connection.sendall(request(3, 1, b"\0" * (6 << 20)))
+    check(is_closed(connection), "any other request of 6 MB closes it")
+    connection.close()
+    check(broker.rss_kb() - before < 40000, "memory is given back", broker.rss_kb() - before)
+
+
+def test_slow_loris(broker):
+    """200 clients send a request byte by byte, none to its end: others are served as if they were not there."""
+    slow = [connect() for _ in range(200)]
+    stream = produce("loris", batch([b"x" * 1000]))
+    cpu_s, start = broker.cpu_s(), time.monotonic()
+    for at in range(20):
+        for connection in slow:
+            connection.sendall(stream[at:at + 1])
+        if at == 10:
+            check(not produce_all("quick", [(None, b"x", None, None)] * 1000), "produced among 200 slow clients")
+    spent_s, took_s = broker.cpu_s() - cpu_s, time.monotonic() - start
+    check(spent_s < 0.5 * took_s + 0.5, "which cost little", (spent_s, took_s))
+    for connection in slow[:100]:
+        connection.sendall(stream[20:])
+    check(all(error_of(receive(connection), "loris") == 3 for connection in slow[:100]), "each is answered when it is done")
+    for connection in slow:
+        connection.close()
+
+
 def main():
     broker = Broker().start()
     test_garbage(broker)
@@ -221,6 +273,9 @@ def main():
     test_damaged_batches()
     test_any_pieces()
     test_half_requests(broker)
+    test_gone_after_acks0(broker)
+    test_large_frames(broker)
+    test_slow_loris(broker)
     check(broker.stop() == 0, "clean stop")
     finish()
 
