@@ -142,7 +142,7 @@ struct session {
     bool registered;     /* watch is in the loop */
     bool serving;        /* session_serve is on the stack */
     bool closing;
-    bool deaf; /* the peer takes no answers any more */
+    bool deaf;         /* the peer takes no answers any more */
     int64_t active_us; /* last whole request or answer */
 
     uint8_t *in; /* NULL: nothing half read */
