@@ -96,6 +96,8 @@ void *call_alloc(struct call *call, size_t count, size_t size_bytes); /* arena; 
 struct str call_copy(struct call *call, struct str text);             /* into the arena */
 struct kafka_records call_bytes(struct call *call, struct str bytes); /* NULL: empty */
 struct str call_text(struct call *call, const char *text);
+/* An error's text and hint, for a client to read. */
+const char *call_reason(struct call *call, const struct error *err);
 int16_t call_error_code(enum status status); /* the protocol's code for a log's status */
 
 /* handlers: produce.c producers.c fetch.c offsets.c metadata.c topics.c configs.c partitions.c */

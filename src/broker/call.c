@@ -74,6 +74,16 @@ struct str call_text(struct call *call, const char *text)
     return call_copy(call, str_of(text));
 }
 
+const char *call_reason(struct call *call, const struct error *err)
+{
+    struct buf text;
+    buf_init(&text, 4096);
+    buf_printf(&text, "%s%s%s", err->text, err->hint[0] ? "; " : "", err->hint);
+    const char *copy = call_text(call, buf_text(&text)).data;
+    buf_fini(&text);
+    return copy;
+}
+
 int16_t call_error_code(enum status status)
 {
     switch (status) {

@@ -217,7 +217,7 @@ static void change_topic(struct call *call, const struct changes *changes, bool 
     if (status != OK)
         change_refuse(call, result,
                       status == ERR_LIMIT ? KAFKA_INVALID_CONFIG : call_error_code(status),
-                      err.text);
+                      call_reason(call, &err));
     else if (!validate_only)
         logger_write(LOG_INFO, "broker", "topic '%.*s' configured", (int)changes->name.length,
                      changes->name.data);

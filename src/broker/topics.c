@@ -103,7 +103,7 @@ static void create_one(struct call *call, const struct kafka_create_topic *topic
                       : log_topic_create(call->broker->log, topic->name, (uint32_t)partition_count,
                                          configs, (size_t)topic->configs.count, &made, &err);
     if (status != OK) {
-        create_refuse(call, result, call_error_code(status), err.text);
+        create_refuse(call, result, call_error_code(status), call_reason(call, &err));
         return;
     }
     result->partition_count = partition_count;
