@@ -12,6 +12,9 @@ from _clients import *  # noqa: E402,F403
 from client_proxy import RecordingProxy  # noqa: E402
 
 
+BY_THE_CLOCK = {12}  # Heartbeat: whether it is sent depends on how long a job takes
+
+
 def main():
     write = "--write" in sys.argv
     set_up()
@@ -37,7 +40,8 @@ def main():
                 problem = str(fault)
             sent = proxy.take()
             table[client, part] = sent
-            new = sent - recorded.get((client, part), set())
+            new = {(api, version) for api, version in sent - recorded.get((client, part), set())
+                   if api not in BY_THE_CLOCK}
             if not problem and new and not write:
                 problem = f"it sends what the table does not have: {sorted(new)}; record it anew with --write"
             failed += bool(problem)
