@@ -34,8 +34,9 @@ def main():
     text.append(f"const struct embedded_file {array}[] = {{\n{''.join(entries)}    {{0, 0, 0}},\n}};\n")
     with open(out, "w") as file:
         file.write("\n".join(text))
+    watched = [*paths, *(directory for directory, _, _ in os.walk(root))]  # a directory changes with its list of files
     with open(dependencies, "w") as file:
-        file.write(f"{out}: " + " ".join(path.replace(" ", "\\ ") for path in paths) + "\n")
+        file.write(f"{out}: " + " ".join(path.replace(" ", "\\ ") for path in watched) + "\n")
 
 
 main()
