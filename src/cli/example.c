@@ -127,7 +127,7 @@ struct demo {
     char *words[DEMO_WORDS_MAX];
     char texts[8][PATH_TEXT_MAX];
     int text_count;
-    bool list;
+    bool list, has_broker;
 };
 
 static enum status add_word(struct demo *demo, const char *word, struct error *err)
@@ -170,6 +170,7 @@ static enum status demo_arguments(struct demo *demo, struct arguments *arguments
         } else if (strcmp(argument.def->name, "--data") == 0) {
             demo->data = argument.value;
         } else if (strcmp(argument.def->name, "--broker") == 0) {
+            demo->has_broker = true;
             TRY(add_text(demo, NULL, err, "--broker=%s", argument.value));
         } else {
             TRY(add_word(demo, argument.def->name, err));
@@ -189,7 +190,8 @@ static enum status demo_complete(struct demo *demo, struct error *err)
         snprintf(demo->texts[demo->text_count], PATH_TEXT_MAX, "leat-demo/%s", demo->name);
         demo->data = demo->texts[demo->text_count++];
     }
-    TRY(add_word(demo, "--broker", err));
+    if (!demo->has_broker)
+        TRY(add_word(demo, "--broker", err));
     TRY(add_word(demo, "--data", err));
     TRY(add_word(demo, demo->data, err));
     TRY(add_text(demo, "--var", err, "database=%s/%s.db", demo->data, demo->name));

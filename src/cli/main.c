@@ -37,12 +37,19 @@ static int unknown(const char *name)
     return fail_usage(&err);
 }
 
+static bool wants_help(int argc, char **argv) /* leat run --help */
+{
+    return argc == 3 && argv[1][0] != '-' &&
+           (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2)
         return command_help(0, NULL);
     for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(*COMMANDS); i++)
         if (str_eq(str_of(argv[1]), str_of(COMMANDS[i].name)))
-            return COMMANDS[i].run(argc - 2, argv + 2);
+            return wants_help(argc, argv) ? command_help(1, argv + 1)
+                                          : COMMANDS[i].run(argc - 2, argv + 2);
     return unknown(argv[1]);
 }

@@ -74,6 +74,9 @@ for kill in range(KILLS):
 before = rows()
 process = demo()
 check(wait_for(lambda: rows() > before + RATE), "orders go on after the kills", rows())
+for arguments, wanted in [(["--data", DATA], "locked"), (["--data", DATA + "2", "--broker", f"127.0.0.1:{PORT}"], PORT)]:
+    second = subprocess.run([LEAT, "demo", *arguments], capture_output=True, text=True, timeout=30)
+    check(second.returncode in (1, 2) and wanted in second.stderr, f"a second one is refused: {wanted}", second.stderr)
 began = time.monotonic()
 process.send_signal(signal.SIGINT)
 err = process.communicate(timeout=30)[1]
