@@ -31,6 +31,7 @@ struct script {
     const char *name; /* "pipeline.sql", "-e" */
     const char *path; /* NULL: text is the argument's */
     const char *text;
+    struct buf loaded, shown; /* shown: without secrets, for messages */
 };
 
 struct run {
@@ -61,7 +62,7 @@ static enum status add_script(struct run *run, const char *name, const char *pat
 {
     if (run->script_count == SCRIPTS_MAX)
         return error_set(err, ERR_LIMIT, "at most %d files and texts", SCRIPTS_MAX);
-    run->scripts[run->script_count++] = (struct script){name, path, text};
+    run->scripts[run->script_count++] = (struct script){.name = name, .path = path, .text = text};
     return OK;
 }
 
@@ -218,30 +219,53 @@ static enum status load(struct run *run, const struct script *script, struct buf
     return status;
 }
 
+static void print_error(const struct script *script, const struct error *err)
+{
+    struct buf message;
+    buf_init(&message, 1u << 20);
+    sql_format_error(&message, script->name,
+                     (struct str){(const char *)script->shown.data, script->shown.length}, err);
+    fprintf(stderr, "%s%s", buf_text(&message),
+            message.length && message.data[message.length - 1] == '\n' ? "" : "\n");
+    buf_fini(&message);
+}
+
+/* All texts are read before the first statement runs; a --var that none of them names is a slip. */
+static int load_all(struct run *run)
+{
+    struct error err = {0};
+    for (uint32_t i = 0; i < run->script_count; i++) {
+        struct script *script = &run->scripts[i];
+        buf_init(&script->loaded, 2 * (size_t)SQL_TEXT_MAX);
+        buf_init(&script->shown, 2 * (size_t)SQL_TEXT_MAX);
+        if (load(run, script, &script->loaded, &script->shown, &err) != OK) {
+            print_error(script, &err);
+            return EXIT_BAD_USAGE;
+        }
+    }
+    for (uint32_t i = 0; i < run->variable_count; i++) {
+        struct str name = run->variables[i].name;
+        bool used = false;
+        for (uint32_t j = 0; j < run->variable_count; j++) /* given twice: one of them */
+            used |= str_eq(run->variables[j].name, name) && run->variables[j].used;
+        if (used)
+            continue;
+        error_set(&err, ERR_USAGE, "--var %.*s: no file or text has ${%.*s}", (int)name.length,
+                  name.data, (int)name.length, name.data);
+        return fail_usage(&err);
+    }
+    return EXIT_FINE;
+}
+
 static int run_script(struct run *run, const struct script *script)
 {
     struct error err = {0};
-    struct buf text, shown, message; /* shown: text without secrets, for messages */
     bool is_job = false;
-    int code = EXIT_FINE;
-    buf_init(&text, 2 * (size_t)SQL_TEXT_MAX);
-    buf_init(&shown, 2 * (size_t)SQL_TEXT_MAX);
-    buf_init(&message, 1u << 20);
-    enum status status = load(run, script, &text, &shown, &err);
-    if (status == OK)
-        status = run_text(run, script->name, (struct str){(const char *)text.data, text.length},
-                          &is_job, &err);
-    if (status != OK) {
-        code = is_job ? EXIT_JOB_FAILED : EXIT_BAD_USAGE;
-        sql_format_error(&message, script->name,
-                         (struct str){(const char *)shown.data, shown.length}, &err);
-        fprintf(stderr, "%s%s", buf_text(&message),
-                message.length && message.data[message.length - 1] == '\n' ? "" : "\n");
-    }
-    buf_fini(&text);
-    buf_fini(&shown);
-    buf_fini(&message);
-    return code;
+    struct str text = {(const char *)script->loaded.data, script->loaded.length};
+    if (run_text(run, script->name, text, &is_job, &err) == OK)
+        return EXIT_FINE;
+    print_error(script, &err);
+    return is_job ? EXIT_JOB_FAILED : EXIT_BAD_USAGE;
 }
 
 static enum status start(struct run *run, struct error *err)
@@ -266,6 +290,10 @@ static enum status start(struct run *run, struct error *err)
 static int finish(struct run *run, int code)
 {
     struct error err = {0};
+    for (uint32_t i = 0; i < run->script_count; i++) {
+        buf_fini(&run->scripts[i].loaded);
+        buf_fini(&run->scripts[i].shown);
+    }
     interrupts_watch(NULL);
     engine_session_free(run->session);
     engine_free(run->engine);
@@ -281,8 +309,11 @@ static int run_all(struct run *run, struct arguments *arguments)
     struct error err = {0};
     int code = EXIT_FINE;
     if (interrupts_start(&err) != OK || process_init(&run->process, &err) != OK ||
-        take_arguments(run, arguments, &err) != OK || start(run, &err) != OK)
+        take_arguments(run, arguments, &err) != OK)
         return finish(run, fail_usage(&err));
+    code = load_all(run);
+    if (code == EXIT_FINE && start(run, &err) != OK)
+        code = fail_usage(&err);
     interrupts_watch(run->engine);
     for (uint32_t i = 0; i < run->script_count && code == EXIT_FINE && !interrupts_seen(); i++)
         code = run_script(run, &run->scripts[i]);

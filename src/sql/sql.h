@@ -109,10 +109,11 @@ enum status sql_type(struct str text, struct arena *arena, const struct type **o
  * line. Unknown names are errors with their place and the nearest name. */
 struct sql_variable {
     struct str name, value;
+    bool used; /* set by sql_substitute when a text names it */
 };
 enum status sql_substitute(struct buf *out, struct buf *shown, struct str text,
-                           const struct sql_variable *variables, size_t variable_count,
-                           struct io *io, struct error *err) STATUS_CHECKED;
+                           struct sql_variable *variables, size_t variable_count, struct io *io,
+                           struct error *err) STATUS_CHECKED;
 
 /* "file:line:column: text", the source line, a caret line, and the hint. */
 void sql_format_error(struct buf *out, const char *file, struct str text,

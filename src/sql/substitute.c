@@ -10,7 +10,7 @@ struct substitution {
     struct buf *out;
     struct buf *shown; /* the same with secrets as asterisks */
     struct str text;
-    const struct sql_variable *variables;
+    struct sql_variable *variables;
     size_t variable_count;
     struct io *io;
     size_t at;
@@ -88,7 +88,11 @@ static enum status append_variable(struct substitution *sub, struct str name)
         i++;
     if (i == sub->variable_count && !has_default)
         return unknown(sub, name);
-    append_value(sub, i < sub->variable_count ? sub->variables[i].value : value, false);
+    if (i < sub->variable_count) {
+        value = sub->variables[i].value;
+        sub->variables[i].used = true;
+    }
+    append_value(sub, value, false);
     return OK;
 }
 
@@ -178,8 +182,8 @@ static void copy_comment(struct substitution *sub)
 }
 
 enum status sql_substitute(struct buf *out, struct buf *shown, struct str text,
-                           const struct sql_variable *variables, size_t variable_count,
-                           struct io *io, struct error *err)
+                           struct sql_variable *variables, size_t variable_count, struct io *io,
+                           struct error *err)
 {
     struct substitution sub = {.out = out,
                                .shown = shown,
