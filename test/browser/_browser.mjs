@@ -87,6 +87,7 @@ export async function run(tests, after = async () => {}) {
   let number = 0;
   let failures = 0;
   for (const [name, test] of Object.entries(tests)) {
+    if (!name.includes(process.env.ONLY ?? "")) continue;
     number++;
     const startedAt = Date.now();
     try {

@@ -134,6 +134,9 @@ print(json.dumps(out))`;
     rows.changes({ panel: "p", seq: 2, upserts: [["b", 2], ["c", 3]] });
     same(rows.rows(), [["a", 1], ["b", 2], ["c", 3]], "the newest three");
     fails({ panel: "p", seq: 3, upserts: [], deletes: [["a"]] }, "a delete without a key");
+    rows.snapshot({ panel: "p", seq: 3, columns, key: [], append: false, rows: [["z", 1], ["b", 2], ["y", 3], ["a", 4]] });
+    same([rows.appendOnly, rows.rows()], [false, [["z", 1], ["b", 2], ["y", 3], ["a", 4]]], "a whole result");
+    fails({ panel: "p", seq: 4, upserts: [["b", 2]] }, "a change of a whole result");
   },
 
   "addresses come back as they were"() {

@@ -1,5 +1,6 @@
 // The frame of the page: navigation, theme, and the view that the address names.
 import { address, useRoute, type Route } from "./base/router";
+import { Footer } from "./ui/footer";
 import { ThemeButton } from "./ui/theme_button";
 import { DashboardView } from "./views/dashboard";
 import { DashboardsView } from "./views/dashboards";
@@ -51,6 +52,7 @@ export function App() {
       <main id="main" tabIndex={-1}>
         <View route={route} />
       </main>
+      <Footer />
     </>
   );
 }

@@ -1,5 +1,6 @@
-// The rows of one panel, kept up to date by snapshots and keyed changes. Rows of a key keep the place where they first
-// came; without a key rows are only added, and the oldest beyond `keep` go.
+// The rows of one panel, kept up to date by snapshots and changes. Rows of a key keep the place where they first came.
+// Without a key there are either rows that are only added, of which the oldest beyond `keep` go, or whole results
+// (of a bounded query that is run again and again) that come as snapshots in their own order.
 import type { Column, Row, Value } from "../base/types";
 
 export interface Snapshot {
@@ -8,6 +9,8 @@ export interface Snapshot {
   columns: Column[];
   key: number[];
   rows: Row[];
+  /** Whether rows are only ever added, the newest last; without it: whether there is no key. */
+  append?: boolean;
 }
 
 export interface Changes {
@@ -25,7 +28,8 @@ export class PanelRows {
   private key: number[] = [];
   private seq: number | null = null;
   private keyed = new Map<string, Row>();
-  private appended: Row[] = [];
+  private listed: Row[] = [];
+  private append = false;
 
   constructor(private readonly keep: number) {}
 
@@ -35,7 +39,7 @@ export class PanelRows {
 
   /** True when rows are only ever added; the newest is last. */
   get appendOnly(): boolean {
-    return this.key.length === 0;
+    return this.append;
   }
 
   get keyNames(): string[] {
@@ -43,11 +47,11 @@ export class PanelRows {
   }
 
   get count(): number {
-    return this.appendOnly ? this.appended.length : this.keyed.size;
+    return this.key.length ? this.keyed.size : this.listed.length;
   }
 
   rows(): Row[] {
-    return this.appendOnly ? this.appended : [...this.keyed.values()];
+    return this.key.length ? [...this.keyed.values()] : this.listed;
   }
 
   snapshot(frame: Snapshot): void {
@@ -55,11 +59,12 @@ export class PanelRows {
     this.columns = frame.columns;
     this.key = frame.key;
     this.seq = frame.seq;
-    this.appended = [];
+    this.append = frame.append ?? frame.key.length === 0;
+    this.listed = [];
     const before = this.keyed;
     this.keyed = new Map();
-    if (this.appendOnly) {
-      this.appended = frame.rows.slice(-this.keep);
+    if (this.key.length === 0) {
+      this.listed = frame.rows;
       return;
     }
     const fresh = new Map(frame.rows.map((row) => [this.keyOf(row), row]));
@@ -75,9 +80,9 @@ export class PanelRows {
     if (this.seq === null) throw new Gap("changes before a snapshot");
     if (frame.seq <= this.seq) return false;
     if (frame.seq !== this.seq + 1) throw new Gap(`sequence ${frame.seq} after ${this.seq}`);
-    if (this.appendOnly) {
-      if (frame.deletes?.length) throw new Gap("a delete without a key");
-      this.appended = [...this.appended, ...(frame.upserts ?? [])].slice(-this.keep);
+    if (this.key.length === 0) {
+      if (frame.deletes?.length || !this.append) throw new Gap("a change without a key");
+      this.listed = [...this.listed, ...(frame.upserts ?? [])].slice(-this.keep);
     } else {
       for (const key of frame.deletes ?? []) this.keyed.delete(JSON.stringify(key));
       for (const row of frame.upserts ?? []) this.keyed.set(this.keyOf(row), row);
@@ -89,7 +94,7 @@ export class PanelRows {
   clear(): void {
     this.seq = null;
     this.keyed.clear();
-    this.appended = [];
+    this.listed = [];
   }
 
   private keyOf(row: Row): string {

@@ -1,6 +1,6 @@
 // A chart of ECharts in a box of its parent's size. The canvas itself says nothing to a screen reader: every chart
 // panel has a table beside it (text_table.tsx).
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { COLOURS, useMode, type ChartColours } from "../base/theme";
 import { init, type ChartOption, type EChartsType } from "./echarts";
 
@@ -49,7 +49,7 @@ export function Chart({ build, minimumHeight }: Props) {
       chart.current = null;
     };
   }, []);
-  useEffect(drawChart);
+  useLayoutEffect(drawChart); // in the frame in which the rest of the page changes
 
   return (
     <div class="chart" ref={outer} aria-hidden="true">

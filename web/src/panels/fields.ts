@@ -50,7 +50,7 @@ function compareValues(a: Value | undefined, b: Value | undefined): number {
 }
 
 /** Bars and slices keep their places while values change, unless the panel asks for the order of the values. */
-export function sortedRows(panel: Panel, fields: Fields, rows: Row[], fallback: "x" | "y"): Row[] {
+export function sortedRows(panel: Panel, fields: Fields, rows: Row[], fallback: "x" | "y" | "none"): Row[] {
   const sort = panel.sort ?? fallback;
   if (sort === "none") return rows;
   const byX = (a: Row, b: Row): number => compareValues(a[fields.x], b[fields.x]);

@@ -1,4 +1,4 @@
-// All columns of the result; of rows that are only added the newest is on top.
+// All columns of the result. Of rows that are only added the newest is on top; a whole result has the query's order.
 import { cell, isNumeric, isTime } from "../base/format";
 import type { Column } from "../base/types";
 import { fieldsOf, sortedRows, type PanelProps } from "./fields";
@@ -11,7 +11,7 @@ export function TablePanel({ panel, rows }: PanelProps) {
   const keys = new Set(rows.keyNames);
   const names = (column: Column): boolean => keys.has(column.name) || /(^|_)(id|no|year)$/i.test(column.name);
   const kinds = rows.columns.map((column) => (isNumeric(column.type) ? "numeric" : isTime(column.type) ? "time" : ""));
-  const all = rows.appendOnly ? [...rows.rows()].reverse() : sortedRows(panel, fields, rows.rows(), "x");
+  const all = rows.appendOnly ? [...rows.rows()].reverse() : sortedRows(panel, fields, rows.rows(), keys.size ? "x" : "none");
   const shown = all.slice(0, SHOWN_ROWS);
   return (
     <div class="table-scroll" tabIndex={0} role="region" aria-label={panel.title}>
