@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "os/socket.h"
+#include "server/server.h"
 
 enum { EXIT_FINE = 0, EXIT_JOB_FAILED = 1, EXIT_BAD_USAGE = 2 };
 
@@ -39,13 +40,22 @@ enum status arguments_next(struct arguments *arguments, struct argument *out,
 /* ---- process.c: what one process has, made as it is needed */
 struct process {
     struct mem_owner memory; /* the root: leat.memory.limit */
+    struct arena arena;      /* texts of settings */
     struct io_pool *pool;
     struct plugin_context context;
     const char *data_directory;
     bool listen; /* run the broker's listener */
     struct socket_address address;
     bool address_given;
-    struct embedded *embedded;
+    struct {
+        bool wanted; /* --http, --dashboard, no file */
+        bool off;    /* --no-http */
+        bool address_given;
+        struct socket_address address;
+        const char *hosts; /* leat.http.hosts */
+    } http;
+    struct engine *engine; /* for HTTP; set before that is opened */
+    struct shared *shared;
     int64_t worker_threads; /* 0: the cores */
 };
 enum status process_init(struct process *process, struct error *err) STATUS_CHECKED;
@@ -54,8 +64,12 @@ const struct option_def *process_settings(size_t *count);
 /* ERR_NAME: the key is none of these. */
 enum status process_set(struct process *process, struct str key, struct str value,
                         struct error *err) STATUS_CHECKED;
-/* Lock the data directory, start the broker's thread. Idempotent, any thread. */
+/* Lock the data directory, start the loop's thread, open. Idempotent, any thread. */
 enum status process_open_broker(struct process *process, struct error *err) STATUS_CHECKED;
+/* The same for HTTP; says where the page is. */
+enum status process_open_http(struct process *process, struct error *err) STATUS_CHECKED;
+/* After the jobs and before the engine is freed; live pages are told. */
+void process_close_http(struct process *process);
 /* Stops the broker; ERR_* when something could not be made durable. */
 enum status process_fini(struct process *process, struct error *err) STATUS_CHECKED;
 
@@ -102,6 +116,10 @@ enum status query_wait_run(struct query_wait *wait, struct engine_job *job,
 void query_wait_free(struct query_wait *wait);
 /* Wait for every job; prints how each ended. The exit code. */
 int jobs_wait(struct engine *engine);
+/* Is there a job that does not end by itself? */
+bool jobs_endless(struct engine *engine);
+/* Until a signal. */
+void interrupts_wait(void);
 
 /* ---- example.c: files of the examples inside the executable, "example:NAME/FILE" */
 bool example_path(const char *path);

@@ -1,7 +1,10 @@
-/* process.c - what one process has: memory limit, I/O pool, data directory, embedded broker.
+/* process.c - what one process has: memory limit, I/O pool, data directory, event loop with the
+ * embedded broker and HTTP on it.
  *
- * The broker runs on an event loop with a thread of its own. It starts when --broker asks for it or
- * when a table first says 'embedded'; without --broker it has a log but no listener.
+ * The loop's thread starts with the first of the two. The broker starts when --broker asks for it
+ * or when a table first says 'embedded'; without --broker it has a log but no listener. HTTP starts
+ * when an option asks for it, with the first table that takes rows by it, or when jobs are left
+ * that have no end.
  */
 #include "cli/cli.h"
 
@@ -9,41 +12,52 @@
 
 #include "base/must.h"
 #include "broker/broker.h"
+#include "os/descriptor.h"
 #include "os/zonefile.h"
 
 #define IO_POOL_THREADS 8
+#define END_TIME_US     INT64_C(1000000)
 
-struct embedded {
-    struct mutex mutex; /* of opening */
-    bool open;
+struct shared {
+    struct mutex mutex; /* of opening and closing */
     struct io_file *lock;
     struct loop *loop;
+    struct thread *thread;
     struct io_pool *sync_pool;
     struct broker *broker;
-    struct thread *thread;
-    struct mem_owner owner;
-    char address[300];
+    struct server *server;
+    struct mem_owner broker_owner, http_owner;
+    char broker_address[300];
 };
+
+static enum status open_broker(struct process *process, struct error *err);
+static enum status open_http(struct process *process, struct error *err);
+
+/* ---- what connectors ask for */
 
 static enum status embedded_log(const struct plugin_context *context, struct log **out,
                                 struct error *err)
 {
     struct process *process = context->process;
     TRY(process_open_broker(process, err));
-    *out = broker_log(process->embedded->broker);
+    *out = broker_log(process->shared->broker);
     return OK;
 }
 
 enum status process_init(struct process *process, struct error *err)
 {
     *process = (struct process){.data_directory = "leat-data"};
+    arena_init(&process->arena, NULL, 1u << 20);
     mem_owner_init(&process->memory, NULL, "process");
     process->memory.limit_setting = "leat.memory.limit";
-    process->embedded = mem_calloc(1, sizeof(*process->embedded));
-    if (!process->embedded)
-        return error_memory(err, "the process", sizeof(*process->embedded));
-    mutex_init(&process->embedded->mutex);
+    process->shared = mem_calloc(1, sizeof(*process->shared));
+    if (!process->shared)
+        return error_memory(err, "the process", sizeof(*process->shared));
+    mutex_init(&process->shared->mutex);
+    mem_owner_init(&process->shared->broker_owner, &process->memory, "broker");
+    mem_owner_init(&process->shared->http_owner, &process->memory, "HTTP");
     const struct zone *zone;
+    descriptors_raise_limit();
     TRY(zonefile_local(&zone, err));
     TRY(io_pool_new(&process->pool, "leat-io", IO_POOL_THREADS, err));
     process->context = (struct plugin_context){
@@ -72,6 +86,11 @@ static const struct option_def SETTINGS[] = {
      .min_value = 1,
      .max_value = 1024,
      .help = "Threads that run the jobs; without it as many as there are cores."},
+    {.key = "leat.http.hosts",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct process, http.hosts),
+     .help = "Names under which HTTP answers besides those of the loopback addresses, separated by "
+             "commas: for a proxy in front of it."},
 };
 
 const struct option_def *process_settings(size_t *count)
@@ -84,109 +103,227 @@ enum status process_set(struct process *process, struct str key, struct str valu
                         struct error *err)
 {
     const struct option_given given = {.key = key, .value = value};
-    struct arena arena;
     if (!option_find(SETTINGS, COUNT_OF(SETTINGS), key))
         return ERR_NAME;
-    arena_init(&arena, NULL, 1u << 20);
-    enum status status = option_parse(SETTINGS, COUNT_OF(SETTINGS), &given, 1, NULL, "the process",
-                                      process, &arena, err);
-    arena_fini(&arena);
-    return status;
+    return option_parse(SETTINGS, COUNT_OF(SETTINGS), &given, 1, NULL, "the process", process,
+                        &process->arena, err);
 }
+
+/* ---- the loop */
 
 static void run_loop(void *context)
 {
-    struct embedded *embedded = context;
+    struct shared *shared = context;
     struct error err = {0};
-    if (loop_run(embedded->loop, &err) != OK)
-        fprintf(stderr, "leat: the broker's event loop: %s\n", err.text);
+    if (loop_run(shared->loop, &err) != OK)
+        fprintf(stderr, "leat: the event loop: %s\n", err.text);
 }
+
+static enum status lock_directory(struct process *process, struct error *err)
+{
+    struct io *io = process->context.io;
+    char path[4096];
+    process->context.data_directory = process->data_directory;
+    TRY(io_make_directories(io, process->data_directory, err));
+    snprintf(path, sizeof(path), "%s/LOCK", process->data_directory);
+    enum status status = io->ops->lock(io, path, &process->shared->lock, err);
+    if (status == ERR_LOCKED)
+        error_hint(err, "another leat works on this data directory: give a different --data");
+    return status;
+}
+
+/* Directory, loop, pool: what both need. The mutex is held. */
+static enum status open_ground(struct process *process, struct error *err)
+{
+    struct shared *shared = process->shared;
+    if (!shared->lock)
+        TRY(lock_directory(process, err));
+    if (!shared->loop)
+        TRY(loop_new(&shared->loop, process->context.io, err));
+    if (!shared->sync_pool)
+        TRY(io_pool_new(&shared->sync_pool, "leat-sync", 2, err));
+    return OK;
+}
+
+/* Runs a call on the loop's thread when there is one, else here. */
+struct loop_call {
+    struct loop_message message;
+    enum status (*run)(struct process *process, struct error *err);
+    struct process *process;
+    struct error *err;
+    enum status status;
+    struct mutex mutex;
+    struct condition changed;
+    bool done;
+};
+
+static void on_call(struct loop_message *message)
+{
+    struct loop_call *call = (struct loop_call *)message;
+    enum status status = call->run(call->process, call->err);
+    mutex_lock(&call->mutex);
+    call->status = status;
+    call->done = true;
+    condition_signal(&call->changed);
+    mutex_unlock(&call->mutex);
+}
+
+static enum status call_on_loop(struct process *process,
+                                enum status (*run)(struct process *process, struct error *err),
+                                struct error *err)
+{
+    struct shared *shared = process->shared;
+    if (!shared->thread)
+        return run(process, err);
+    struct loop_call call = {.message.run = on_call, .run = run, .process = process, .err = err};
+    mutex_init(&call.mutex);
+    condition_init(&call.changed);
+    loop_post(shared->loop, &call.message);
+    mutex_lock(&call.mutex);
+    while (!call.done)
+        condition_wait(&call.changed, &call.mutex);
+    mutex_unlock(&call.mutex);
+    condition_fini(&call.changed);
+    mutex_fini(&call.mutex);
+    return call.status;
+}
+
+static enum status open_on_loop(struct process *process,
+                                enum status (*open)(struct process *process, struct error *err),
+                                struct error *err)
+{
+    struct shared *shared = process->shared;
+    TRY(open_ground(process, err));
+    TRY(call_on_loop(process, open, err));
+    return shared->thread ? OK : thread_start(&shared->thread, "leat-loop", run_loop, shared, err);
+}
+
+/* ---- broker and HTTP */
 
 static enum status open_broker(struct process *process, struct error *err)
 {
-    struct embedded *embedded = process->embedded;
-    struct io *io = process->context.io;
-    char path[4096];
-    TRY(io_make_directories(io, process->data_directory, err));
-    snprintf(path, sizeof(path), "%s/LOCK", process->data_directory);
-    enum status status = io->ops->lock(io, path, &embedded->lock, err);
-    if (status == ERR_LOCKED)
-        error_hint(err, "another leat works on this data directory: give a different --data");
-    TRY(status);
-    mem_owner_init(&embedded->owner, &process->memory, "broker");
-    TRY(loop_new(&embedded->loop, io, err));
-    TRY(io_pool_new(&embedded->sync_pool, "leat-sync", 2, err));
+    struct shared *shared = process->shared;
     const struct broker_settings settings = {
-        .io = io,
-        .loop = embedded->loop,
-        .pool = embedded->sync_pool,
+        .io = process->context.io,
+        .loop = shared->loop,
+        .pool = shared->sync_pool,
         .directory = process->data_directory,
-        .owner = &embedded->owner,
+        .owner = &shared->broker_owner,
         .no_listen = !process->listen,
         .listen = process->address,
         .listen_try_next = !process->address_given,
     };
-    TRY(broker_open(&embedded->broker, &settings, err));
+    TRY(broker_open(&shared->broker, &settings, err));
     if (process->listen) {
-        const struct socket_address *address = broker_address(embedded->broker);
-        snprintf(embedded->address, sizeof(embedded->address), "%s:%u", address->host,
+        const struct socket_address *address = broker_address(shared->broker);
+        snprintf(shared->broker_address, sizeof(shared->broker_address), "%s:%u", address->host,
                  address->port);
-        process->context.embedded_address = embedded->address;
+        process->context.embedded_address = shared->broker_address;
     }
-    return thread_start(&embedded->thread, "leat-loop", run_loop, embedded, err);
+    if (shared->server)
+        server_set_broker(shared->server, shared->broker);
+    return OK;
 }
 
-static enum status close_broker(struct embedded *embedded, struct io *io, struct error *err)
+static enum status open_http(struct process *process, struct error *err)
 {
-    enum status status = OK;
-    if (embedded->thread) {
-        loop_stop(embedded->loop);
-        thread_join(embedded->thread);
-    }
-    if (embedded->broker)
-        status = broker_close(embedded->broker, err);
-    if (embedded->sync_pool)
-        io_pool_free(embedded->sync_pool);
-    if (embedded->loop)
-        loop_free(embedded->loop);
-    if (embedded->lock)
-        io->ops->close(io, embedded->lock);
-    embedded->thread = NULL;
-    embedded->broker = NULL;
-    embedded->sync_pool = NULL;
-    embedded->loop = NULL;
-    embedded->lock = NULL;
-    return status;
+    struct shared *shared = process->shared;
+    const struct server_settings settings = {
+        .io = process->context.io,
+        .loop = shared->loop,
+        .owner = &shared->http_owner,
+        .engine = process->engine,
+        .listen = process->http.address,
+        .listen_try_next = !process->http.address_given,
+        .hosts = process->http.hosts,
+        .data_directory = process->data_directory,
+    };
+    TRY(server_open(&shared->server, &settings, err));
+    server_set_broker(shared->server, shared->broker);
+    return OK;
 }
 
 enum status process_open_broker(struct process *process, struct error *err)
 {
-    struct embedded *embedded = process->embedded;
+    struct shared *shared = process->shared;
+    mutex_lock(&shared->mutex);
+    enum status status = shared->broker ? OK : open_on_loop(process, open_broker, err);
+    mutex_unlock(&shared->mutex);
+    return status;
+}
+
+enum status process_open_http(struct process *process, struct error *err)
+{
+    struct shared *shared = process->shared;
     enum status status = OK;
-    mutex_lock(&embedded->mutex);
-    if (!embedded->open) {
-        process->context.data_directory = process->data_directory;
-        status = open_broker(process, err);
-        embedded->open = status == OK;
-        if (status != OK) {
-            struct error ignored = {0};
-            enum status closed = close_broker(embedded, process->context.io, &ignored);
-            (void)closed; /* the first error is the one to report */
-        }
+    bool fresh = false;
+    mutex_lock(&shared->mutex);
+    if (process->http.off && !shared->server) {
+        status = error_set(err, ERR_USAGE, "HTTP is needed, but --no-http forbids it");
+    } else if (!shared->server) {
+        status = open_on_loop(process, open_http, err);
+        fresh = status == OK;
     }
-    mutex_unlock(&embedded->mutex);
+    mutex_unlock(&shared->mutex);
+    if (fresh)
+        fprintf(stderr, "page: %s\n", server_url(shared->server));
+    return fresh && process->engine ? engine_endpoints_open(process->engine, err) : status;
+}
+
+/* ---- the end */
+
+static enum status close_http(struct process *process, struct error *err)
+{
+    server_close(process->shared->server);
+    process->shared->server = NULL;
+    return OK;
+}
+
+void process_close_http(struct process *process)
+{
+    struct shared *shared = process->shared;
+    struct error err = {0};
+    if (!shared || !shared->server)
+        return;
+    server_end(shared->server, shared->thread ? END_TIME_US : 0);
+    if (process->engine)
+        engine_endpoints_close(process->engine);
+    enum status status = call_on_loop(process, close_http, &err);
+    (void)status; /* cannot fail */
+}
+
+static enum status close_rest(struct shared *shared, struct io *io, struct error *err)
+{
+    enum status status = OK;
+    if (shared->thread) {
+        loop_stop(shared->loop);
+        thread_join(shared->thread);
+    }
+    if (shared->broker)
+        status = broker_close(shared->broker, err);
+    if (shared->sync_pool)
+        io_pool_free(shared->sync_pool);
+    if (shared->loop)
+        loop_free(shared->loop);
+    if (shared->lock)
+        io->ops->close(io, shared->lock);
     return status;
 }
 
 enum status process_fini(struct process *process, struct error *err)
 {
     enum status status = OK;
-    if (process->embedded) {
-        status = close_broker(process->embedded, process->context.io, err);
-        mutex_fini(&process->embedded->mutex);
-        mem_free(process->embedded);
+    struct shared *shared = process->shared;
+    if (shared) {
+        process_close_http(process);
+        status = close_rest(shared, process->context.io, err);
+        mem_owner_fini(&shared->http_owner);
+        mem_owner_fini(&shared->broker_owner);
+        mutex_fini(&shared->mutex);
+        mem_free(shared);
     }
     if (process->pool)
         io_pool_free(process->pool);
+    arena_fini(&process->arena);
     return status;
 }

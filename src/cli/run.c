@@ -12,7 +12,10 @@ const struct argument_def RUN_ARGUMENTS[] = {
     {"--data", ARGUMENT_VALUE, "DIR", "data directory (default ./leat-data)"},
     {"--broker", ARGUMENT_OPTIONAL_VALUE, "HOST:PORT",
      "also listen for Kafka clients (default 127.0.0.1:9092, or the next free port)"},
-    {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET"},
+    {"--http", ARGUMENT_VALUE, "HOST:PORT",
+     "serve the page and the REST API there (default 127.0.0.1:8080, or the next free port)"},
+    {"--no-http", ARGUMENT_FLAG, NULL, "serve no page, also while jobs run that have no end"},
+    {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET; also leat.memory.limit, leat.http.hosts"},
     {"--var", ARGUMENT_VALUE, "NAME=VALUE", "replaces ${NAME} in the files"},
     {"--result", ARGUMENT_VALUE, "FORM", "how a SELECT prints: table, changelog, json or csv"},
     {NULL, ARGUMENT_FLAG, NULL, NULL},
@@ -78,6 +81,11 @@ static enum status take_option(struct run *run, const char *name, const char *va
         run->process.address_given = value != NULL;
         return socket_address_parse(&run->process.address, value ? value : "127.0.0.1:9092", 9092,
                                     err);
+    } else if (strcmp(name, "--http") == 0) {
+        run->process.http.wanted = run->process.http.address_given = true;
+        return socket_address_parse(&run->process.http.address, value, 8080, err);
+    } else if (strcmp(name, "--no-http") == 0) {
+        run->process.http.off = true;
     } else if (strcmp(name, "--set") == 0) {
         if (run->set_count == SCRIPTS_MAX)
             return error_set(err, ERR_LIMIT, "at most %d settings", SCRIPTS_MAX);
@@ -110,9 +118,10 @@ static enum status take_arguments(struct run *run, struct arguments *arguments, 
         return OK;
     if (run->explain)
         return error_set(err, ERR_USAGE, "explain needs a file or -e");
-    return error_set(err, ERR_UNSUPPORTED,
-                     "running as a server (no file) is not built: give a "
-                     "file or -e, or use 'leat broker'");
+    if (run->process.http.off)
+        return error_set(err, ERR_USAGE, "--no-http without a file or -e: nothing would be done");
+    run->process.http.wanted = true;
+    return OK;
 }
 
 static enum status apply_sets(struct run *run, struct error *err)
@@ -148,7 +157,12 @@ static enum status run_query(struct run *run, struct statement *statement, struc
     status = engine_execute(run->session, statement, arena, &callbacks, &result, err);
     if (status == OK) {
         *is_job = true;
-        status = query_wait_run(wait, result.job, err);
+        if (engine_endpoints_wanted(run->engine)) /* its rows come by HTTP */
+            status = process_open_http(&run->process, err);
+        if (status != OK)
+            engine_job_cancel(result.job);
+        enum status ended = query_wait_run(wait, result.job, err);
+        status = status == OK ? ended : status;
         engine_job_release(result.job);
         engine_result_fini(&result);
     }
@@ -283,8 +297,28 @@ static enum status start(struct run *run, struct error *err)
         .worker_threads = (uint32_t)run->process.worker_threads,
     };
     TRY(engine_new(&run->engine, &config, err));
+    run->process.engine = run->engine;
+    if (run->process.http.wanted)
+        TRY(process_open_http(&run->process, err));
     TRY(engine_session_new(&run->session, run->engine, err));
     return apply_sets(run, err);
+}
+
+/* A server runs until a signal; else until all jobs have ended, with a page when that is never. */
+static int wait_for_all(struct run *run)
+{
+    struct error err = {0};
+    bool endless = jobs_endless(run->engine), needed = engine_endpoints_wanted(run->engine);
+    if (!run->script_count) {
+        interrupts_wait();
+    } else if (needed || (endless && !run->process.http.off)) {
+        if (process_open_http(&run->process, &err) != OK) {
+            fprintf(stderr, "leat: no page: %s\n", err.text);
+            if (needed) /* its rows would never come */
+                return EXIT_BAD_USAGE;
+        }
+    }
+    return jobs_wait(run->engine);
 }
 
 static int finish(struct run *run, int code)
@@ -296,6 +330,7 @@ static int finish(struct run *run, int code)
     }
     interrupts_watch(NULL);
     engine_session_free(run->session);
+    process_close_http(&run->process);
     engine_free(run->engine);
     if (process_fini(&run->process, &err) != OK) {
         fprintf(stderr, "leat: %s\n", err.text);
@@ -309,6 +344,7 @@ static int run_all(struct run *run, struct arguments *arguments)
     struct error err = {0};
     int code = EXIT_FINE;
     if (interrupts_start(&err) != OK || process_init(&run->process, &err) != OK ||
+        socket_address_parse(&run->process.http.address, "127.0.0.1:8080", 8080, &err) != OK ||
         take_arguments(run, arguments, &err) != OK)
         return finish(run, fail_usage(&err));
     code = load_all(run);
@@ -318,7 +354,7 @@ static int run_all(struct run *run, struct arguments *arguments)
     for (uint32_t i = 0; i < run->script_count && code == EXIT_FINE && !interrupts_seen(); i++)
         code = run_script(run, &run->scripts[i]);
     if (code == EXIT_FINE)
-        code = jobs_wait(run->engine);
+        code = wait_for_all(run);
     return finish(run, code);
 }
 

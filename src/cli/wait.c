@@ -19,6 +19,7 @@
 
 static struct {
     struct mutex mutex;
+    struct condition changed;
     struct engine *engine;
     atomic_bool seen;
 } interrupts;
@@ -35,18 +36,28 @@ static void interrupted(void *context, uint32_t count)
         engine_stop(interrupts.engine);
     else
         _exit(EXIT_FINE);
+    condition_broadcast(&interrupts.changed);
     mutex_unlock(&interrupts.mutex);
 }
 
 enum status interrupts_start(struct error *err)
 {
     mutex_init(&interrupts.mutex);
+    condition_init(&interrupts.changed);
     return signals_start(interrupted, NULL, err);
 }
 
 bool interrupts_seen(void)
 {
     return atomic_load(&interrupts.seen);
+}
+
+void interrupts_wait(void)
+{
+    mutex_lock(&interrupts.mutex);
+    while (!interrupts_seen())
+        condition_wait(&interrupts.changed, &interrupts.mutex);
+    mutex_unlock(&interrupts.mutex);
 }
 
 void interrupts_watch(struct engine *engine)
@@ -215,6 +226,19 @@ static void look_at_job(void *context, struct engine_job *job)
         left->job = job;
     if (!left->ended && engine_job_wait(job, 0))
         left->ended = job;
+}
+
+static void look_for_end(void *context, struct engine_job *job)
+{
+    bool *endless = context;
+    *endless = *endless || !(engine_job_bounded(job) || engine_job_wait(job, 0));
+}
+
+bool jobs_endless(struct engine *engine)
+{
+    bool endless = false;
+    engine_jobs(engine, look_for_end, &endless);
+    return endless;
 }
 
 #define REPORTS_MAX 4096

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static enum status wait_writable(int fd, struct error *err)
@@ -31,4 +32,13 @@ enum status descriptor_write(int fd, const void *bytes, size_t size_bytes, struc
         }
     }
     return OK;
+}
+
+void descriptors_raise_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused: the old limit holds */
 }

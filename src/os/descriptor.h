@@ -1,4 +1,5 @@
-/* descriptor.h - writing to descriptors the process was given: standard output and error. */
+/* descriptor.h - descriptors the process was given (standard output and error), and how many it may
+ * have. */
 #ifndef LEAT_OS_DESCRIPTOR_H
 #define LEAT_OS_DESCRIPTOR_H
 
@@ -10,5 +11,8 @@
  * that is set not to block; a reader that has gone away is ERR_CLOSED. */
 enum status descriptor_write(int fd, const void *bytes, size_t size_bytes,
                              struct error *err) STATUS_CHECKED;
+
+/* As many descriptors as the system's hard limit allows this process. */
+void descriptors_raise_limit(void);
 
 #endif

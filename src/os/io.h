@@ -28,6 +28,7 @@ enum io_open_flags {
     IO_CREATE = 4,
     IO_EXCLUSIVE = 8, /* with IO_CREATE: ERR_EXISTS when there */
     IO_TRUNCATE = 16,
+    IO_PRIVATE = 32, /* with IO_CREATE: only its owner may read it */
 };
 
 struct io_stat {

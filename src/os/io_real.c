@@ -38,7 +38,7 @@ static enum status real_open(struct io *io, const char *path, int flags, struct 
     os_flags |= (flags & IO_EXCLUSIVE) ? O_EXCL : 0;
     os_flags |= (flags & IO_TRUNCATE) ? O_TRUNC : 0;
     do
-        file->fd = open(path, os_flags, 0644);
+        file->fd = open(path, os_flags, flags & IO_PRIVATE ? 0600 : 0644);
     while (file->fd < 0 && errno == EINTR);
     if (file->fd < 0) {
         enum status status = error_errno(err, errno, "open %s", path);

@@ -22,6 +22,7 @@
 
 #define BACKLOG        1024
 #define NEXT_PORTS_MAX 100
+#define GIVE_UP_MS     60000
 
 /* sendfile() has no MSG_NOSIGNAL: a peer that has gone must not end the process. */
 static void ignore_sigpipe(void)
@@ -317,6 +318,18 @@ void socket_local_host(int fd, char *host, size_t host_size)
         return;
     if (!inet_ntop(name.ss_family, raw, host, (socklen_t)host_size))
         host[0] = '\0';
+}
+
+void socket_shutdown(int fd)
+{
+    (void)shutdown(fd, SHUT_RDWR); /* fails only when the peer was quicker */
+}
+
+void socket_bound_unsent(int fd, int bytes)
+{
+    unsigned give_up_ms = GIVE_UP_MS; /* fewer limits are no failure */
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &give_up_ms, sizeof(give_up_ms));
 }
 
 void socket_close(int fd)

@@ -40,6 +40,11 @@ enum status socket_send_file(int fd, int file_fd, uint64_t offset, size_t size_b
 /* The numeric address by which the peer has reached this connection ("192.168.1.5", "::1"); "" when
  * the system does not tell. host_size at least 64. */
 void socket_local_host(int fd, char *host, size_t host_size);
+/* Ends both directions; the descriptor stays open. For a connection that somebody else closes. */
+void socket_shutdown(int fd);
+/* What the system holds back for a peer that does not read: about bytes, instead of megabytes. A
+ * peer that does not even acknowledge is given up after a minute. */
+void socket_bound_unsent(int fd, int bytes);
 void socket_close(int fd);
 
 #endif

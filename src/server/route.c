@@ -1,0 +1,58 @@
+/* route.c - finds the route of a path. */
+#include "server/route.h"
+
+#include <stdio.h>
+
+static const char *const METHOD_NAMES[] = {"GET", "POST", "PUT", "DELETE", "?"};
+
+const char *route_method_name(enum http_method method)
+{
+    return METHOD_NAMES[method];
+}
+
+/* One segment of a path: up to the next '/'. */
+static struct str segment(const char **path)
+{
+    const char *from = **path == '/' ? *path + 1 : *path, *to = from;
+    while (*to && *to != '/')
+        to++;
+    *path = to;
+    return (struct str){from, (size_t)(to - from)};
+}
+
+static bool matches(const char *pattern, const char *path,
+                    char params[ROUTE_PARAMS_MAX][ROUTE_PARAM_BYTES])
+{
+    unsigned count = 0;
+    while (*pattern && *path) {
+        struct str want = segment(&pattern), got = segment(&path);
+        bool is_param = want.length && want.data[0] == '{';
+        if (!is_param && !str_eq(want, got))
+            return false;
+        if (!is_param)
+            continue;
+        if (!got.length || got.length >= ROUTE_PARAM_BYTES || count == ROUTE_PARAMS_MAX)
+            return false;
+        memcpy(params[count], got.data, got.length);
+        params[count++][got.length] = 0;
+    }
+    return !*pattern && !*path;
+}
+
+const struct route *route_find(enum http_method method, const char *path,
+                               char params[ROUTE_PARAMS_MAX][ROUTE_PARAM_BYTES], const char **allow)
+{
+    static const char *const ALLOW[] = {
+        "",       "GET, HEAD",         "POST",         "GET, HEAD, POST",
+        "DELETE", "GET, HEAD, DELETE", "POST, DELETE", "GET, HEAD, POST, DELETE"};
+    unsigned methods = 0;
+    for (const struct route *route = ROUTES; route->path; route++) {
+        if (!matches(route->path, path, params))
+            continue;
+        if (route->method == method)
+            return route;
+        methods |= route->method == HTTP_GET ? 1 : route->method == HTTP_POST ? 2 : 4;
+    }
+    *allow = ALLOW[methods];
+    return NULL;
+}

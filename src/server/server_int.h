@@ -1,0 +1,59 @@
+/* server_int.h - what the files of server/ share.
+ *
+ * The life of a request: on_begin (server.c) judges it by guard.h and finds its route or endpoint;
+ * on_request runs the handler where the route says; request_finish turns what it left into the
+ * answer; on_ended frees the request.
+ */
+#ifndef LEAT_SERVER_SERVER_INT_H
+#define LEAT_SERVER_SERVER_INT_H
+
+#include "server/server.h"
+
+#include "os/thread.h"
+#include "server/assets.h"
+#include "server/guard.h"
+#include "server/json_out.h"
+#include "server/route.h"
+
+#define TOKEN_BYTES_MAX   129
+#define HTTP_POOL_THREADS 4
+#define SQL_POOL_THREADS  8
+
+struct server {
+    struct server_settings settings;
+    struct io *io;
+    struct loop *loop;
+    struct engine *engine;
+    struct http *http;
+    struct io_pool *pool, *sql_pool;
+    _Atomic(struct broker *) broker;
+    char token[TOKEN_BYTES_MAX];
+    char host[300]; /* "127.0.0.1:8080" */
+    char url[512];
+    int64_t started_us; /* monotonic */
+    int64_t started_wall_us;
+    bool ending; /* the loop's thread */
+
+    struct mutex end_mutex;
+    struct condition end_changed;
+    bool end_seen;
+    struct loop_message end_message;
+};
+
+/* token.c; out: TOKEN_BYTES_MAX */
+enum status token_load(struct io *io, const char *directory, char *out,
+                       struct error *err) STATUS_CHECKED;
+
+/* openapi.c */
+void openapi_write(struct buf *out);
+
+/* rest.c: handlers of the table */
+enum status rest_health(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_info(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_openapi(struct request *request, struct error *err) STATUS_CHECKED;
+
+/* HTTP's number for an error, and its name in answers ("NOT_FOUND"). */
+int status_http(enum status status);
+const char *status_api_name(enum status status);
+
+#endif

@@ -1,0 +1,55 @@
+/* token.c - the bearer token: read from DATA/http-token, or made and kept there. */
+#include "server/server_int.h"
+
+#include <stdio.h>
+
+static enum status token_check(const char *path, struct str text, char *out, struct error *err)
+{
+    bool good = text.length >= 16 && text.length < TOKEN_BYTES_MAX;
+    for (size_t i = 0; good && i < text.length; i++)
+        good = text.data[i] > ' ' && text.data[i] < 0x7F && !strchr("&?#%+\"'<>\\", text.data[i]);
+    if (!good) {
+        error_set(err, ERR_CORRUPT, "%s holds no token: 16 to %d letters and digits", path,
+                  TOKEN_BYTES_MAX - 1);
+        error_hint(err, "take the file away: a new token is made");
+        return ERR_CORRUPT;
+    }
+    memcpy(out, text.data, text.length);
+    out[text.length] = 0;
+    return OK;
+}
+
+static enum status token_make(struct io *io, const char *path, char *out, struct error *err)
+{
+    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz234567"; /* 32: five bits each */
+    unsigned char random[TOKEN_TEXT_BYTES];
+    struct io_file *file;
+    io_random(io, random, sizeof(random));
+    for (size_t i = 0; i < sizeof(random); i++)
+        out[i] = LETTERS[random[i] % 32];
+    out[sizeof(random)] = 0;
+    TRY(io_open(io, path, IO_WRITE | IO_CREATE | IO_EXCLUSIVE | IO_PRIVATE, &file, err));
+    enum status status = io_pwrite(io, file, out, sizeof(random), 0, err);
+    if (status == OK)
+        status = io_sync(io, file, err);
+    io_close(io, file);
+    return status;
+}
+
+enum status token_load(struct io *io, const char *directory, char *out, struct error *err)
+{
+    char path[4096];
+    struct buf text;
+    struct error missing = {0};
+    snprintf(path, sizeof(path), "%s/http-token", directory);
+    buf_init(&text, 4096);
+    enum status status = io_read_file(io, path, &text, &missing);
+    if (status == ERR_NOT_FOUND)
+        status = token_make(io, path, out, err);
+    else if (status != OK)
+        status = error_set(err, status, "%s", missing.text);
+    else
+        status = token_check(path, str_trim(str_of(buf_text(&text))), out, err);
+    buf_fini(&text);
+    return status;
+}
