@@ -75,7 +75,7 @@ def check_meson(path, arrows, findings):
     targets = reached(arrows, room)
     if re.search(r"\bexecutable\s*\(", text) and "native: true" not in text:
         findings.append(f"{path}:1: only the root meson.build makes an executable, of src/cli/main.c")
-    names = {name.replace("/", "_"): name for name in rooms_present()}
+    names = {re.sub(r"\W", "_", name): name for name in rooms_present()}
     for found in re.finditer(r"\b(\w+)_(?:dep|lib)\b", text):
         target = names.get(found.group(1))
         if target and target != room and not allowed(targets, target):

@@ -212,6 +212,7 @@ static enum status log_start(struct broker *broker, const struct broker_settings
             .durability = settings->durability,
             .owner = broker->owner,
             .dirty = commit_dirty,
+            .hurry = commit_hurry,
             .dirty_context = broker,
             .producer_expiry_ms = broker->producer_expiry_ms,
         };

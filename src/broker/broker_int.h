@@ -178,13 +178,16 @@ struct commit {
     struct loop_message done;
     struct loop_message dirty;
     _Atomic bool dirty_posted;
-    _Atomic bool muted; /* the log opens or closes, on the loop's thread */
+    _Atomic bool hurry_asked; /* with it: somebody in the process waits (log_hurry) */
+    _Atomic bool muted;       /* the log opens or closes, on the loop's thread */
     struct loop_timer timer;
     bool running;
     bool wanted;      /* something was written that no round has taken */
+    bool urgent;      /* and is waited for in the process */
     int64_t begun_us; /* the last round */
 };
 void commit_dirty(void *context); /* log_settings.dirty */
+void commit_hurry(void *context); /* log_settings.hurry */
 void commit_want(struct broker *broker, bool urgent);
 /* What was written on the loop's thread: a round at once when somebody waits for it. */
 void commit_written(struct broker *broker);

@@ -45,7 +45,7 @@ static void commit_begin(struct broker *broker)
 {
     struct commit *commit = &broker->commit;
     loop_timer_cancel(broker->loop, &commit->timer);
-    commit->wanted = false;
+    commit->wanted = commit->urgent = false;
     commit->begun_us = io_monotonic_us(broker->io);
     commit->sync = (struct log_sync){0};
     if (!log_sync_begin(broker->log, &commit->sync))
@@ -90,7 +90,8 @@ void commit_want(struct broker *broker, bool urgent)
 void commit_written(struct broker *broker)
 {
     if (broker->commit.wanted && !broker->commit.running)
-        commit_want(broker, broker->waiting.first || groups_is_waited_for(broker));
+        commit_want(broker,
+                    broker->commit.urgent || broker->waiting.first || groups_is_waited_for(broker));
 }
 
 static void dirty_back(struct loop_message *message)
@@ -98,7 +99,26 @@ static void dirty_back(struct loop_message *message)
     struct commit *commit = container_of(message, struct commit, dirty);
     struct broker *broker = container_of(commit, struct broker, commit);
     atomic_store(&commit->dirty_posted, false);
-    commit_want(broker, false);
+    commit->urgent |= atomic_exchange(&commit->hurry_asked, false);
+    commit_want(broker, commit->urgent);
+}
+
+static void dirty_post(struct broker *broker)
+{
+    struct commit *commit = &broker->commit;
+    if (atomic_exchange(&commit->dirty_posted, true))
+        return;
+    commit->dirty = (struct loop_message){.run = dirty_back};
+    loop_post(broker->loop, &commit->dirty);
+}
+
+void commit_hurry(void *context)
+{
+    struct broker *broker = context;
+    if (atomic_load(&broker->commit.muted))
+        return;
+    atomic_store(&broker->commit.hurry_asked, true); /* before the message may be seen as posted */
+    dirty_post(broker);
 }
 
 void commit_dirty(void *context)
@@ -110,10 +130,7 @@ void commit_dirty(void *context)
         commit->wanted = true;
         return;
     }
-    if (atomic_exchange(&commit->dirty_posted, true))
-        return;
-    commit->dirty = (struct loop_message){.run = dirty_back};
-    loop_post(broker->loop, &commit->dirty);
+    dirty_post(broker);
 }
 
 enum status commit_append(struct broker *broker, struct log_partition *partition,

@@ -3,6 +3,7 @@
 #include "connector/blackhole/blackhole.h"
 #include "connector/datagen/datagen.h"
 #include "connector/filesystem/filesystem.h"
+#include "connector/http-ingest/http_ingest.h"
 #include "connector/jdbc/jdbc.h"
 #include "connector/kafka/kafka.h"
 #include "connector/print/print.h"
@@ -12,8 +13,9 @@
 #include "format/raw/raw.h"
 
 static const struct connector_class *const CONNECTORS[] = {
-    &CONNECTOR_BLACKHOLE, &CONNECTOR_DATAGEN, &CONNECTOR_FILESYSTEM, &CONNECTOR_JDBC,
-    &CONNECTOR_KAFKA,     &CONNECTOR_PRINT,   &CONNECTOR_SIM,        NULL,
+    &CONNECTOR_BLACKHOLE,   &CONNECTOR_DATAGEN, &CONNECTOR_FILESYSTEM,
+    &CONNECTOR_HTTP_INGEST, &CONNECTOR_JDBC,    &CONNECTOR_KAFKA,
+    &CONNECTOR_PRINT,       &CONNECTOR_SIM,     NULL,
 };
 
 static const struct format_class *const FORMATS[] = {&CSV_FORMAT, &JSON_FORMAT, &RAW_FORMAT, NULL};

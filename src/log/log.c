@@ -65,6 +65,7 @@ static enum status log_new(struct log **out, const struct log_settings *settings
     log->directory = directory;
     log->durability = settings->durability;
     log->dirty = settings->dirty;
+    log->hurry = settings->hurry;
     log->dirty_context = settings->dirty_context;
     log->producer_expiry_ms =
         settings->producer_expiry_ms ? settings->producer_expiry_ms : PRODUCER_EXPIRY_MS;

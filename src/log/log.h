@@ -61,7 +61,9 @@ struct log_settings {
      * within 5 ms. From the appending thread, no lock of the log held; must not block. NULL: the
      * owner asks log_sync_begin by itself. */
     void (*dirty)(void *context);
-    void *dirty_context;
+    /* log_hurry() was called: a round is wanted at once. As dirty(); NULL: nobody listens. */
+    void (*hurry)(void *context);
+    void *dirty_context;        /* of both */
     int64_t producer_expiry_ms; /* a producer silent for so long is forgotten; 0: a day */
 };
 
@@ -220,6 +222,9 @@ struct log_sync { /* the caller's memory, zeroed; not to be moved during a round
 bool log_sync_begin(struct log *log, struct log_sync *sync);
 void log_sync_run(struct log_sync *sync);
 bool log_sync_finish(struct log_sync *sync);
+/* Somebody waits for what was appended until now (acks=all): begin a round without delay. Cheap;
+ * any thread; without a lock of the log held. */
+void log_hurry(struct log *log);
 /* All three, until clean. ERR_IO when a partition failed. */
 enum status log_sync(struct log *log, struct error *err) STATUS_CHECKED;
 

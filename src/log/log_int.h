@@ -25,6 +25,7 @@ struct log {
     char *directory;
     enum log_durability durability;
     void (*dirty)(void *context);
+    void (*hurry)(void *context);
     void *dirty_context;
     int64_t producer_expiry_ms;
 

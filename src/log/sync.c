@@ -252,6 +252,12 @@ bool log_sync_finish(struct log_sync *sync)
     return due;
 }
 
+void log_hurry(struct log *log)
+{
+    if (log->hurry)
+        log->hurry(log->dirty_context);
+}
+
 enum status log_sync(struct log *log, struct error *err)
 {
     struct log_sync sync = {0};

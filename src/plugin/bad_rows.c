@@ -16,6 +16,8 @@ void bad_rows_add(struct bad_rows *bad, uint32_t record, const char *fmt, ...)
         return;
     struct bad_row *row = &bad->rows[bad->kept++];
     row->record = record;
+    row->field = BAD_ROW_NO_FIELD;
+    row->value[0] = 0;
     row->code = ERR_DATA;
     va_start(args, fmt);
     vsnprintf(row->text, sizeof(row->text), fmt, args);

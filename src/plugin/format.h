@@ -46,9 +46,12 @@ struct records {
 };
 
 /* A record that gave no row. */
+#define BAD_ROW_NO_FIELD UINT32_MAX
 struct bad_row {
     uint32_t record; /* index into the records */
+    uint32_t field;  /* of the table; BAD_ROW_NO_FIELD: the record as a whole */
     enum status code;
+    char value[64]; /* of the field as it stood in the record, cut at whole characters; "": none */
     char text[200]; /* "column order_amount: 'abc' is not a DECIMAL(10, 2)" */
 };
 struct bad_rows {
@@ -76,6 +79,10 @@ struct decoder_request {
     const struct option_given
         *options; /* with the format's prefix taken off: "ignore-parse-errors" */
     size_t option_count;
+    /* For the door of a table (an endpoint), where a row can still be refused: the whole record is
+     * checked, also what is not wanted, and a value that a reader would cut, round to NULL or drop
+     * is bad, whatever the options say. */
+    bool strict;
     const struct plugin_context *context;
     struct mem_owner *owner;
 };

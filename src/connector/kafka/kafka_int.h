@@ -9,7 +9,7 @@
 #ifndef LEAT_CONNECTOR_KAFKA_KAFKA_INT_H
 #define LEAT_CONNECTOR_KAFKA_KAFKA_INT_H
 
-#include "plugin/connector.h"
+#include "connector/kafka/kafka.h"
 
 /* ---- kafka_options.c ---- */
 
@@ -99,9 +99,6 @@ enum status kafka_records_init(struct kafka_records *own, bool wants_headers, co
 void kafka_records_clear(struct kafka_records *own); /* gives the buffers back */
 void kafka_records_fini(struct kafka_records *own);
 
-/* Metadata columns, as in Flink. */
-#define KAFKA_METADATA_COUNT 7
-extern const struct table_metadata KAFKA_METADATA[KAFKA_METADATA_COUNT];
 enum status kafka_fill_metadata(const struct records *records, const char *key,
                                 struct mem_owner *owner, struct vec **out,
                                 struct error *err) STATUS_CHECKED;
@@ -178,15 +175,6 @@ struct kafka_sink_way {
 };
 extern const struct kafka_sink_way KAFKA_LOG_SINK, KAFKA_REMOTE_SINK;
 extern const struct sink_class KAFKA_SINK;
-
-/* In the process: the topic, made with one partition when it is missing, with a notice. */
-struct log;
-struct log_topic;
-enum status kafka_find_topic(struct log *log, struct str name, const char *table_name,
-                             struct log_topic **out, struct error *err) STATUS_CHECKED;
-/* The log of this process, or an error that says there is none. */
-enum status kafka_find_log(const struct plugin_context *context, const char *table_name,
-                           struct log **out, struct error *err) STATUS_CHECKED;
 
 struct kafka_reader { /* the first member of both readers */
     struct kafka_source *source;

@@ -69,6 +69,9 @@ static enum status fill(struct decoder *decoder, const struct decoder_request *r
                      "format 'json'", &decoder->options, &arena, err);
     arena_fini(&arena);
     TRY(status);
+    decoder->strict = request->strict;
+    if (request->strict)
+        decoder->options.ignore_parse_errors = false;
     uint32_t slots = 16;
     while (slots < decoder->column_count * 2 + 2)
         slots *= 2;
@@ -87,6 +90,7 @@ static enum status fill(struct decoder *decoder, const struct decoder_request *r
             .name = field->name,
             .name_length = (uint32_t)strlen(field->name),
             .type = field->type,
+            .field = request->wanted[i],
         };
     }
     json_index_names(decoder);

@@ -25,10 +25,34 @@ void json_bad(struct decoder *decoder, uint32_t record, const char *fmt, ...)
         return;
     struct bad_row *row = &bad->rows[bad->kept++];
     row->record = record;
+    row->field = BAD_ROW_NO_FIELD;
+    row->value[0] = 0;
     row->code = ERR_DATA;
     va_start(args, fmt);
     vsnprintf(row->text, sizeof(row->text), fmt, args);
     va_end(args);
+}
+
+void json_bad_cell(struct decoder *decoder, uint32_t record, const struct json_column *column,
+                   struct json_token token)
+{
+    struct buf type;
+    uint32_t kept = decoder->bad->kept;
+    uint32_t shown = token.length, room = sizeof(decoder->bad->rows->value) - 1;
+    if (shown > room) /* whole characters */
+        for (shown = room; shown && (token.data[shown] & 0xc0) == 0x80;)
+            shown--;
+    buf_init(&type, 4096);
+    type_format(&type, column->type);
+    json_bad(decoder, record, "column '%s': %.*s%s is not a valid %s", column->name, (int)shown,
+             (const char *)token.data, shown < token.length ? "..." : "", buf_text(&type));
+    buf_fini(&type);
+    if (kept == decoder->bad->kept)
+        return;
+    struct bad_row *row = &decoder->bad->rows[kept];
+    row->field = column->field;
+    memcpy(row->value, token.data, shown);
+    row->value[shown] = 0;
 }
 
 static enum status text_room(struct decoder *decoder, size_t size_bytes, struct error *err)

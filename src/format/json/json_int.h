@@ -38,6 +38,7 @@ struct json_column {
     const char *name;
     uint32_t name_length;
     const struct type *type;
+    uint32_t field;  /* number in the table */
     struct vec *vec; /* of the batch being made */
 };
 
@@ -98,6 +99,7 @@ struct json_group {
 
 struct decoder {
     struct json_options options;
+    bool strict; /* decoder_request.strict */
     struct json_shim *shim;
     uint32_t column_count;
     struct json_column *columns;
@@ -176,12 +178,19 @@ void json_shape_learn(struct decoder *decoder, const uint8_t *text, const uint32
 enum status json_fill_column(struct decoder *decoder, struct json_column *column,
                              struct error *err) STATUS_CHECKED;
 
+/* Is it JSON at all? Inner scalars of an object or array are not checked. */
+bool json_token_valid(struct decoder *decoder, struct json_token token);
+
 /* json.c: ERR_UNSUPPORTED for types the format does not do yet. */
 enum status json_check_column(const struct table_field *field, const char *table,
                               struct error *err) STATUS_CHECKED;
 
 /* Note the record as bad, with a text. */
 void json_bad(struct decoder *decoder, uint32_t record, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* The same for a value that its column cannot take. */
+void json_bad_cell(struct decoder *decoder, uint32_t record, const struct json_column *column,
+                   struct json_token token);
 
 /* json_decode.c: format_class.decode */
 enum status json_decode(struct decoder *decoder, const struct records *records, struct batch **out,

@@ -10,7 +10,8 @@
  * is no bracket, comma or colon. So such a document is valid, as far as the walk checks it, without
  * a look at its keys. Blanks count: written otherwise it goes the long way, and is learned.
  *
- * Not learned: wanted columns with nested values, more than JSON_SHAPE_ITEMS values. To learn costs
+ * Not learned: wanted columns with nested values, more than JSON_SHAPE_ITEMS values, and unwanted
+ * values where all must be looked at (strict). To learn costs
  * as much as several documents, so that mixed shapes must not do it each time (JSON_SHAPE_CREDIT).
  */
 #include "format/json/json_int.h"
@@ -163,5 +164,6 @@ void json_shape_learn(struct decoder *decoder, const uint8_t *text, const uint32
         different += !again;
     }
     shape->is_complete = different == decoder->column_count;
-    shape->position_count = count;
+    if (!decoder->strict || shape->wanted_count == shape->item_count) /* else scalars are unread */
+        shape->position_count = count;
 }

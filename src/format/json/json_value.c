@@ -4,8 +4,11 @@
  */
 #include "format/json/json_int.h"
 
+#include <math.h>
+
 #include "base/base64.h"
 #include "base/calendar.h"
+#include "data/utf8.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -182,6 +185,9 @@ static enum json_cell set_text(struct decoder *decoder, struct vec *vec, uint32_
         cell = JSON_CELL_BAD;
     if (cell != JSON_CELL_OK)
         return cell;
+    if (decoder->strict && str.length > (size_t)vec->type->length &&
+        utf8_count(str.data, str.length) > (size_t)vec->type->length)
+        return JSON_CELL_BAD;
     if (in_input) {
         views[row] = view_of_padded((const uint8_t *)str.data, (uint32_t)str.length);
         return JSON_CELL_OK;
@@ -206,11 +212,13 @@ static enum json_cell set_bytes(struct decoder *decoder, struct vec *vec, uint32
         return JSON_CELL_MEMORY;
     if (str.length % 4 != 0 || !base64_decode(dest, str, &size)) /* padding may not be absent */
         return JSON_CELL_BAD;
+    if (decoder->strict && size > (size_t)vec->type->length)
+        return JSON_CELL_BAD;
     ((struct view *)vec->values)[row] = view_of(dest, size);
     return JSON_CELL_OK;
 }
 
-static bool integer_of(struct str str, int64_t *out)
+static bool integer_of(struct str str, bool strict, int64_t *out)
 {
     bool overflow;
     if (str_to_i64(str, out, &overflow))
@@ -222,7 +230,7 @@ static bool integer_of(struct str str, int64_t *out)
     if (!(value > -9223372036854775808.0 && value < 9223372036854775808.0))
         return false;
     *out = (int64_t)value;
-    return true;
+    return !strict || (double)*out == value;
 }
 
 static enum json_cell set_integer(struct decoder *decoder, struct vec *vec, uint32_t row,
@@ -233,7 +241,8 @@ static enum json_cell set_integer(struct decoder *decoder, struct vec *vec, uint
     enum json_cell cell = scalar_text(decoder, token, &str);
     if (cell != JSON_CELL_OK)
         return cell;
-    if (!integer_of(str, &value) || (is_string(token) && memchr(str.data, '.', str.length)))
+    if (!integer_of(str, decoder->strict, &value) ||
+        (is_string(token) && memchr(str.data, '.', str.length)))
         return JSON_CELL_BAD;
     switch (vec->type->root) {
     case TYPE_TINYINT:
@@ -267,7 +276,7 @@ static enum json_cell set_decimal(struct decoder *decoder, struct vec *vec, uint
         good = decimal_parse(str, type->precision, type->scale, &((decimal128 *)vec->values)[row],
                              &overflow);
     /* too many digits is NULL, as in Flink's DecimalData.fromBigDecimal */
-    return good ? JSON_CELL_OK : overflow ? JSON_CELL_NULL : JSON_CELL_BAD;
+    return good ? JSON_CELL_OK : overflow && !decoder->strict ? JSON_CELL_NULL : JSON_CELL_BAD;
 }
 
 static enum json_cell set_approximate(struct decoder *decoder, struct vec *vec, uint32_t row,
@@ -277,8 +286,12 @@ static enum json_cell set_approximate(struct decoder *decoder, struct vec *vec, 
     enum json_cell cell = scalar_text(decoder, token, &str);
     if (cell != JSON_CELL_OK)
         return cell;
-    bool good = vec->type->root == TYPE_FLOAT ? str_to_f32(str, &((float *)vec->values)[row])
-                                              : str_to_f64(str, &((double *)vec->values)[row]);
+    bool is_float = vec->type->root == TYPE_FLOAT;
+    bool good = is_float ? str_to_f32(str, &((float *)vec->values)[row])
+                         : str_to_f64(str, &((double *)vec->values)[row]);
+    if (good && decoder->strict && !is_string(token)) /* 1e999 */
+        good = is_float ? isfinite(((float *)vec->values)[row])
+                        : isfinite(((double *)vec->values)[row]);
     return good ? JSON_CELL_OK : JSON_CELL_BAD;
 }
 
@@ -349,8 +362,7 @@ static enum json_cell set_temporal(struct decoder *decoder, struct vec *vec, uin
     return good ? JSON_CELL_OK : JSON_CELL_BAD;
 }
 
-/* Is it JSON at all? Inner scalars of an object or array are not checked. */
-static bool token_valid(struct decoder *decoder, struct json_token token)
+bool json_token_valid(struct decoder *decoder, struct json_token token)
 {
     struct str str;
     bool in_input;
@@ -390,15 +402,8 @@ static enum status set_failed(struct decoder *decoder, const struct json_column 
     if (cell == JSON_CELL_MEMORY)
         return error_memory(err, "a JSON value", token.length);
     if (cell == JSON_CELL_BAD && !json_is_bad(decoder, row) &&
-        (!decoder->options.ignore_parse_errors || !token_valid(decoder, token))) {
-        struct buf type;
-        buf_init(&type, 4096);
-        type_format(&type, column->type);
-        json_bad(decoder, row, "column '%s': %.*s%s is not a valid %s", column->name,
-                 (int)(token.length < 60 ? token.length : 60), (const char *)token.data,
-                 token.length > 60 ? "..." : "", buf_text(&type));
-        buf_fini(&type);
-    }
+        (!decoder->options.ignore_parse_errors || !json_token_valid(decoder, token)))
+        json_bad_cell(decoder, row, column, token);
     return set_null(column->vec, row, err);
 }
 

@@ -91,8 +91,18 @@ uint32_t json_match_key(struct decoder *decoder, uint32_t place, const uint8_t *
     return look_up(decoder, place, json_token(text, span));
 }
 
+/* What nobody reads is looked at only where rows can still be refused. */
+static bool scalar_fits(struct decoder *decoder, const uint8_t *text, const uint32_t *position)
+{
+    if (!decoder->strict || position[1] == JSON_POSITION_END)
+        return true;
+    struct json_span span = {position[0], position[1] - position[0]};
+    return json_token_valid(decoder, json_token(text, span));
+}
+
 /* Behind the object or array that begins at position, or NULL when it is not well formed. */
-static const uint32_t *skip_nested(const uint8_t *text, const uint32_t *position, uint32_t end)
+static const uint32_t *skip_nested(struct decoder *decoder, const uint8_t *text,
+                                   const uint32_t *position, uint32_t end)
 {
     uint8_t is_object[JSON_DEPTH_MAX];
     uint32_t depth = 0;
@@ -113,7 +123,8 @@ static const uint32_t *skip_nested(const uint8_t *text, const uint32_t *position
             } else {
                 continue;
             }
-        } else if (c == '}' || c == ']' || c == ',' || c == ':') {
+        } else if (c == '}' || c == ']' || c == ',' || c == ':' ||
+                   !scalar_fits(decoder, text, position - 1)) {
             return NULL;
         }
         /* behind a value */
@@ -182,7 +193,7 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
         uint8_t c = text[value];
         const uint32_t *next = position + 3;
         if (c == '{' || c == '[') {
-            next = skip_nested(text, position + 2, end);
+            next = skip_nested(decoder, text, position + 2, end);
             if (!next)
                 return malformed(decoder, document, position + 2);
         } else if (c == '}' || c == ']' || c == ',' || c == ':') {
@@ -190,6 +201,9 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
         }
         if (*next >= end)
             return malformed(decoder, document, next);
+        if (column == JSON_NO_COLUMN && c != '{' && c != '[' &&
+            !scalar_fits(decoder, text, position + 2))
+            return malformed(decoder, document, position + 2);
         if (column != JSON_NO_COLUMN)
             json_spans(decoder, column)[at] = (struct json_span){value, *next - value};
         c = text[*next];
