@@ -89,7 +89,7 @@ static void take_back(struct ingest_intake *intake, struct ingest_post *post)
     post->accepted = 0;
 }
 
-static void accept(struct ingest_intake *intake, struct ingest_post *post, uint32_t i)
+static void take_row(struct ingest_intake *intake, struct ingest_post *post, uint32_t i)
 {
     uint32_t batch_bytes =
         intake->max_message_bytes < BATCH_BYTES ? intake->max_message_bytes : BATCH_BYTES;
@@ -181,7 +181,7 @@ static void settle_until(struct ingest_intake *intake, uint32_t end)
                  intake->max_message_bytes)
             too_large(intake, i);
         else
-            accept(intake, post, i);
+            take_row(intake, post, i);
     }
 }
 

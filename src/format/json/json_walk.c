@@ -150,6 +150,19 @@ static const uint32_t *skip_nested(struct decoder *decoder, const uint8_t *text,
     }
 }
 
+/* Behind a member's value, likewise. */
+static const uint32_t *skip_value(struct decoder *decoder, const uint8_t *text,
+                                  const uint32_t *position, uint32_t end, bool unread)
+{
+    uint8_t c = text[*position];
+    if (c == '{' || c == '[')
+        return skip_nested(decoder, text, position, end);
+    if (c == '}' || c == ']' || c == ',' || c == ':' ||
+        (unread && !scalar_fits(decoder, text, position)))
+        return NULL;
+    return position + 1;
+}
+
 static bool malformed(struct decoder *decoder, const struct json_document *document,
                       const uint32_t *position)
 {
@@ -190,23 +203,15 @@ bool json_walk(struct decoder *decoder, struct json_document *document)
             return malformed(decoder, document, position + 2);
         uint32_t column = json_match_key(decoder, place, text, position);
         uint32_t value = position[2];
-        uint8_t c = text[value];
-        const uint32_t *next = position + 3;
-        if (c == '{' || c == '[') {
-            next = skip_nested(decoder, text, position + 2, end);
-            if (!next)
-                return malformed(decoder, document, position + 2);
-        } else if (c == '}' || c == ']' || c == ',' || c == ':') {
+        const uint32_t *next =
+            skip_value(decoder, text, position + 2, end, column == JSON_NO_COLUMN);
+        if (!next)
             return malformed(decoder, document, position + 2);
-        }
         if (*next >= end)
             return malformed(decoder, document, next);
-        if (column == JSON_NO_COLUMN && c != '{' && c != '[' &&
-            !scalar_fits(decoder, text, position + 2))
-            return malformed(decoder, document, position + 2);
         if (column != JSON_NO_COLUMN)
             json_spans(decoder, column)[at] = (struct json_span){value, *next - value};
-        c = text[*next];
+        uint8_t c = text[*next];
         position = next + 1;
         if (c == '}')
             break;

@@ -132,9 +132,9 @@ static char *many_rows(int count, int bad_every, bool array, size_t *length)
     if (array)
         body[at++] = '[';
     for (int i = 0; i < count; i++)
-        at += (size_t)sprintf(
-            body + at, bad_every && i % bad_every == 0 ? "{\"a\":\"x%d\"}%s" : "{\"a\":%d}%s", i,
-            array ? (i + 1 < count ? "," : "]") : "\n");
+        at += (size_t)snprintf(
+            body + at, 40, bad_every && i % bad_every == 0 ? "{\"a\":\"x%d\"}%s" : "{\"a\":%d}%s",
+            i, array ? (i + 1 < count ? "," : "]") : "\n");
     *length = at;
     return body;
 }
@@ -231,7 +231,7 @@ TEST(a_row_that_no_message_can_hold)
     const size_t size = 5 << 20;
     char *line = malloc(size + 100);
     open_world("CREATE TABLE t (a INT, s STRING) " INGEST("t", ""));
-    size_t at = (size_t)sprintf(line, "{\"a\":1}\n{\"s\":\"");
+    size_t at = (size_t)snprintf(line, size, "{\"a\":1}\n{\"s\":\"");
     memset(line + at, 'x', size);
     memcpy(line + at + size, "\"}\n{\"a\":2}", 10);
     const char *got = ask_as("t", LINES, NULL, line, at + size + 10);
@@ -239,7 +239,7 @@ TEST(a_row_that_no_message_can_hold)
                       "\"constraint\":\"max.message.bytes = 1048588\",\"value\":null,"));
     CHECK_STR(topic("t"), "{\"a\":1}|{\"a\":2}|");
     /* one that just fits */
-    at = (size_t)sprintf(line, "{\"s\":\"");
+    at = (size_t)snprintf(line, size, "{\"s\":\"");
     memset(line + at, 'x', 1 << 20);
     memcpy(line + at + (1 << 20) - 200, "\"}", 2);
     CHECK_STR(ask_as("t", JSON, NULL, line, at + (1 << 20) - 198), "200 {\"accepted\":1}");
