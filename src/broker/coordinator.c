@@ -14,8 +14,12 @@ static struct kafka_coordinator coordinator_of(struct call *call, struct str key
 {
     struct kafka_coordinator out = {.key = key, .node_id = -1, .host = STR(""), .port = -1};
     if (type == COORDINATOR_TRANSACTION) {
-        out.error_code = KAFKA_COORDINATOR_NOT_AVAILABLE;
+        /* one that clients give up on at once; most show the text too */
+        out.error_code = KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
         out.error_message = STR(NO_TRANSACTIONS);
+        if (key.length)
+            logger_write(LOG_WARN, "broker", "transactional id '%.*s' refused: " NO_TRANSACTIONS,
+                         (int)key.length, key.data);
     } else if (type != COORDINATOR_GROUP) {
         out.error_code = KAFKA_INVALID_REQUEST;
         out.error_message = STR("only consumer groups have a coordinator here");

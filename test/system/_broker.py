@@ -80,6 +80,20 @@ class Broker:
         return 0
 
 
+CRC_TABLE = []
+for byte_ in range(256):
+    for _ in range(8):
+        byte_ = byte_ >> 1 ^ (0x82F63B78 if byte_ & 1 else 0)
+    CRC_TABLE.append(byte_)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
+
+
 def wait_until(condition, timeout_s=20, step_s=0.02):
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:

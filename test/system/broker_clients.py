@@ -173,6 +173,26 @@ def test_restart(broker):
     check(consume_all("rdkafka-lz4-all", 2000) == want and len(want) == 2000, "all there after a restart")
 
 
+def test_idempotent():
+    messages = some_messages(2000)
+    errors = produce_all("idempotent", messages, **{"enable.idempotence": True})
+    got = consume_all("idempotent", len(messages))
+    want = [(i, key, value, time, headers) for i, (key, value, time, headers) in enumerate(messages)]
+    check(not errors and got == want, "librdkafka idempotent", (errors[:3], len(got)))
+    lines = b"".join(b"%d\n" % i for i in range(3000))
+    sent = kcat("-P", "-t", "idempotent-kcat", "-X", "enable.idempotence=true", stdin=lines)
+    got = kcat("-C", "-t", "idempotent-kcat", "-e", "-q", "-o", "beginning")
+    check(sent.returncode == 0 and got.stdout == lines, "kcat idempotent", (sent.stderr, len(got.stdout)))
+    from confluent_kafka import KafkaException, Producer
+    try:
+        Producer({"bootstrap.servers": SERVER, "transactional.id": "t", "log_level": 0}).init_transactions(20)
+        problem = None
+    except KafkaException as error:
+        problem = error.args[0]
+    check(problem and problem.fatal() and "transactions are not supported yet" in problem.str(),
+          "transactions are refused, with the reason", problem)
+
+
 def main():
     broker = Broker().start()
     test_kcat()
@@ -180,6 +200,7 @@ def main():
     test_kafka_python()
     test_offsets()
     test_admin()
+    test_idempotent()
     test_sizes()
     test_restart(broker)
     check(broker.stop() == 0, "clean stop at the end")

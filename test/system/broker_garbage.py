@@ -11,19 +11,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _broker import *  # noqa: E402,F403
 
 random.seed(int(os.environ.get("SEED", "1")))
-CRC_TABLE = []
-for number_ in range(256):
-    crc = number_
-    for _ in range(8):
-        crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    CRC_TABLE.append(crc)
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 255]
-    return crc ^ 0xFFFFFFFF
 
 
 def varint(value):
