@@ -52,7 +52,8 @@ struct process {
         bool off;    /* --no-http */
         bool address_given;
         struct socket_address address;
-        const char *hosts; /* leat.http.hosts */
+        const char *hosts;            /* leat.http.hosts */
+        struct dashboard *dashboards; /* until HTTP is opened */
     } http;
     struct engine *engine; /* for HTTP; set before that is opened */
     struct shared *shared;
@@ -68,6 +69,9 @@ enum status process_set(struct process *process, struct str key, struct str valu
 enum status process_open_broker(struct process *process, struct error *err) STATUS_CHECKED;
 /* The same for HTTP; says where the page is. */
 enum status process_open_http(struct process *process, struct error *err) STATUS_CHECKED;
+/* The SQL of their panels, now that the tables are there. */
+void process_check_dashboards(struct process *process,
+                              void (*each)(void *context, const struct error *err));
 /* After the jobs and before the engine is freed; live pages are told. */
 void process_close_http(struct process *process);
 /* Stops the broker; ERR_* when something could not be made durable. */

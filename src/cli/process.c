@@ -237,7 +237,9 @@ static enum status open_http(struct process *process, struct error *err)
         .listen_try_next = !process->http.address_given,
         .hosts = process->http.hosts,
         .data_directory = process->data_directory,
+        .dashboards = process->http.dashboards,
     };
+    process->http.dashboards = NULL;
     TRY(server_open(&shared->server, &settings, err));
     server_set_broker(shared->server, shared->broker);
     return OK;
@@ -268,6 +270,13 @@ enum status process_open_http(struct process *process, struct error *err)
     if (fresh)
         fprintf(stderr, "page: %s\n", server_url(shared->server));
     return fresh && process->engine ? engine_endpoints_open(process->engine, err) : status;
+}
+
+void process_check_dashboards(struct process *process,
+                              void (*each)(void *context, const struct error *err))
+{
+    if (process->shared->server)
+        server_check_dashboards(process->shared->server, each, NULL);
 }
 
 /* ---- the end */
@@ -321,6 +330,11 @@ enum status process_fini(struct process *process, struct error *err)
         mem_owner_fini(&shared->broker_owner);
         mutex_fini(&shared->mutex);
         mem_free(shared);
+    }
+    while (process->http.dashboards) { /* HTTP was not opened */
+        struct dashboard *dashboard = process->http.dashboards;
+        process->http.dashboards = dashboard->next;
+        dashboard_free(dashboard);
     }
     if (process->pool)
         io_pool_free(process->pool);

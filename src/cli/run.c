@@ -14,6 +14,8 @@ const struct argument_def RUN_ARGUMENTS[] = {
      "also listen for Kafka clients (default 127.0.0.1:9092, or the next free port)"},
     {"--http", ARGUMENT_VALUE, "HOST:PORT",
      "serve the page and the REST API there (default 127.0.0.1:8080, or the next free port)"},
+    {"--dashboard", ARGUMENT_VALUE, "FILE.json",
+     "serve this dashboard (and so HTTP); may be given several times"},
     {"--no-http", ARGUMENT_FLAG, NULL, "serve no page, also while jobs run that have no end"},
     {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET; also leat.memory.limit, leat.http.hosts"},
     {"--var", ARGUMENT_VALUE, "NAME=VALUE", "replaces ${NAME} in the files"},
@@ -69,6 +71,26 @@ static enum status add_script(struct run *run, const char *name, const char *pat
     return OK;
 }
 
+/* At once: what is wrong with it is told before anything runs. */
+static enum status load_dashboard(struct run *run, const char *path, struct error *err)
+{
+    struct dashboard *dashboard = NULL, **at = &run->process.http.dashboards;
+    struct buf text;
+    buf_init(&text, DASHBOARD_BYTES_MAX);
+    enum status status = example_path(path)
+                             ? example_read(path, &text, err)
+                             : io_read_file(run->process.context.io, path, &text, err);
+    if (status == OK)
+        status = dashboard_parse(&dashboard, path,
+                                 (struct str){(const char *)text.data, text.length}, err);
+    buf_fini(&text);
+    TRY(status);
+    while (*at)
+        at = &(*at)->next;
+    *at = dashboard;
+    return OK;
+}
+
 static enum status take_option(struct run *run, const char *name, const char *value,
                                struct error *err)
 {
@@ -84,6 +106,9 @@ static enum status take_option(struct run *run, const char *name, const char *va
     } else if (strcmp(name, "--http") == 0) {
         run->process.http.wanted = run->process.http.address_given = true;
         return socket_address_parse(&run->process.http.address, value, 8080, err);
+    } else if (strcmp(name, "--dashboard") == 0) {
+        run->process.http.wanted = true;
+        return load_dashboard(run, value, err);
     } else if (strcmp(name, "--no-http") == 0) {
         run->process.http.off = true;
     } else if (strcmp(name, "--set") == 0) {
@@ -304,11 +329,19 @@ static enum status start(struct run *run, struct error *err)
     return apply_sets(run, err);
 }
 
+static void say_wrong(void *context, const struct error *err)
+{
+    fprintf(stderr, "leat: %s\n", err->text);
+    if (err->hint[0])
+        fprintf(stderr, "      %s\n", err->hint);
+}
+
 /* A server runs until a signal; else until all jobs have ended, with a page when that is never. */
 static int wait_for_all(struct run *run)
 {
     struct error err = {0};
     bool endless = jobs_endless(run->engine), needed = engine_endpoints_wanted(run->engine);
+    process_check_dashboards(&run->process, say_wrong);
     if (!run->script_count) {
         interrupts_wait();
     } else if (needed || (endless && !run->process.http.off)) {

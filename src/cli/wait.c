@@ -222,16 +222,19 @@ struct jobs_left {
 static void look_at_job(void *context, struct engine_job *job)
 {
     struct jobs_left *left = context;
+    if (engine_job_is_query(job)) /* somebody else waits for it */
+        return;
     if (!left->job)
-        left->job = job;
+        left->job = engine_job_ref(job);
     if (!left->ended && engine_job_wait(job, 0))
-        left->ended = job;
+        left->ended = engine_job_ref(job);
 }
 
 static void look_for_end(void *context, struct engine_job *job)
 {
     bool *endless = context;
-    *endless = *endless || !(engine_job_bounded(job) || engine_job_wait(job, 0));
+    *endless = *endless ||
+               !(engine_job_is_query(job) || engine_job_bounded(job) || engine_job_wait(job, 0));
 }
 
 bool jobs_endless(struct engine *engine)
@@ -308,24 +311,38 @@ static void look_why(struct patience *patience, struct engine_job *job)
     buf_fini(&text);
 }
 
+/* The next job that has ended, a reference; *any: there are jobs left. NULL: none has yet. */
+static struct engine_job *next_ended(struct engine *engine, struct patience *patience, bool *any)
+{
+    struct jobs_left left = {0};
+    engine_jobs(engine, look_at_job, &left);
+    *any = left.job != NULL;
+    if (left.job && !left.ended) {
+        if (engine_job_wait(left.job, WHY_FIRST_US))
+            left.ended = engine_job_ref(left.job);
+        else
+            look_why(patience, left.job); /* another job may have ended meanwhile */
+    }
+    engine_job_unref(left.job);
+    return left.ended;
+}
+
 int jobs_wait(struct engine *engine)
 {
     int code = EXIT_FINE;
     struct patience patience = {0};
     for (;;) {
-        struct jobs_left left = {0};
-        engine_jobs(engine, look_at_job, &left);
-        if (!left.job)
+        bool any;
+        struct engine_job *ended = next_ended(engine, &patience, &any);
+        if (!any)
             return code;
-        if (!left.ended && !engine_job_wait(left.job, WHY_FIRST_US)) {
-            look_why(&patience, left.job);
-            continue; /* another job may have ended meanwhile */
-        }
-        struct engine_job *ended = left.ended ? left.ended : left.job;
+        if (!ended)
+            continue;
         if (report(ended) != EXIT_FINE)
             code = EXIT_JOB_FAILED;
         if (patience.job == ended)
             patience.job = NULL;
         engine_job_release(ended);
+        engine_job_unref(ended);
     }
 }

@@ -48,6 +48,7 @@ void engine_free(struct engine *engine)
         runtime_free(engine->runtime);
     if (engine->catalog)
         catalog_free(engine->catalog);
+    mem_free(engine->history);
     mem_owner_fini(&engine->owner);
     mutex_fini(&engine->mutex);
     mem_free(engine);

@@ -3,8 +3,10 @@
  *
  *   text --sql--> struct statement --engine_execute--> catalog change | result rows | job
  *
- * An engine is one per process. A session (settings, and the engine's catalog) is used by one
- * thread at a time. Jobs run on the runtime's workers; callbacks of a query come from there.
+ * An engine is one per process and may be used from any thread. A session (settings, and the
+ * engine's catalog) is used by one thread at a time. A job belongs to whoever started it; others
+ * get a reference by engine_job_find. Jobs run on the runtime's workers; callbacks of a query come
+ * from there.
  *
  * What is not here yet: checkpoints, restarts and the persisted catalog.
  */
@@ -105,8 +107,29 @@ void engine_job_barrier(struct engine_job *job); /* job_barrier() */
 /* Every job, in the order started; borrowed. */
 void engine_jobs(struct engine *engine, void (*each)(void *context, struct engine_job *job),
                  void *context);
-/* Frees a job that has ended. */
+/* Takes a job that has ended off the list; it is freed with its last reference. Of an INSERT's job
+ * a summary is kept, of the last hundred. A second call does nothing. */
 void engine_job_release(struct engine_job *job);
+
+/* For those who did not start it: a reference, or NULL. */
+struct engine_job *engine_job_find(struct engine *engine, uint32_t id);
+struct engine_job *engine_job_ref(struct engine_job *job);
+void engine_job_unref(struct engine_job *job); /* NULL is fine */
+/* Its rows go to callbacks: who started it waits for it. */
+bool engine_job_is_query(const struct engine_job *job);
+void engine_job_plan(const struct engine_job *job, struct buf *out); /* the physical plan's text */
+
+struct job_summary {
+    uint32_t id;
+    char name[256];
+    bool bounded, is_query;
+    struct job_status status;
+    char why[1024]; /* why it gives no output, or what holds it up; "": nothing to say */
+};
+/* Those that have ended and been released, then those of the list, in the order started. */
+void engine_job_summaries(struct engine *engine,
+                          void (*each)(void *context, const struct job_summary *job),
+                          void *context);
 
 /* ---- endpoints: tables that take rows over HTTP (plugin/endpoint.h) */
 struct endpoint;

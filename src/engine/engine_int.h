@@ -48,8 +48,12 @@ struct engine_job {
     struct plugin_context context; /* the engine's with the session's zone */
     struct query_callbacks callbacks;
     struct job *job;
-    struct engine_job *next;
+    struct engine_job *next; /* under the engine's mutex, as is `listed` */
+    bool listed;
+    _Atomic uint32_t refs; /* the list's and engine_job_find's */
 };
+
+#define HISTORY_MAX 100 /* jobs that have ended and been released */
 
 struct engine {
     struct engine_config config;
@@ -59,7 +63,9 @@ struct engine {
     struct mutex mutex; /* of the lists of jobs and endpoints */
     struct engine_job *jobs;
     uint32_t next_job_id;
-    bool stopping; /* under the mutex */
+    bool stopping;               /* under the mutex, as are */
+    struct job_summary *history; /* HISTORY_MAX, a ring; NULL: none yet */
+    uint32_t history_count, history_next;
     struct endpoint_entry *endpoints;
     bool endpoints_open; /* a server wants them */
 };
@@ -102,5 +108,9 @@ struct arena *row_checker_arena(struct row_checker *checker);
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
                        const struct query_callbacks *callbacks, struct engine_job **out,
                        struct error *err) STATUS_CHECKED;
+
+/* summary.c */
+void summary_make(struct engine_job *job, struct job_summary *out);
+void history_add(struct engine *engine, const struct job_summary *summary); /* mutex held */
 
 #endif

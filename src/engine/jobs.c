@@ -36,6 +36,8 @@ static void list_add(struct engine *engine, struct engine_job *job)
 {
     mutex_lock(&engine->mutex);
     job->id = engine->next_job_id++;
+    job->listed = true;
+    atomic_init(&job->refs, 1);
     struct engine_job **at = &engine->jobs;
     while (*at)
         at = &(*at)->next;
@@ -175,14 +177,54 @@ void engine_jobs(struct engine *engine, void (*each)(void *context, struct engin
     mutex_unlock(&engine->mutex);
 }
 
+struct engine_job *engine_job_ref(struct engine_job *job)
+{
+    atomic_fetch_add_explicit(&job->refs, 1, memory_order_relaxed);
+    return job;
+}
+
+void engine_job_unref(struct engine_job *job)
+{
+    if (job && atomic_fetch_sub_explicit(&job->refs, 1, memory_order_acq_rel) == 1)
+        job_destroy(job);
+}
+
+bool engine_job_is_query(const struct engine_job *job)
+{
+    return job->statement.kind == STATEMENT_SELECT;
+}
+
+struct engine_job *engine_job_find(struct engine *engine, uint32_t id)
+{
+    mutex_lock(&engine->mutex);
+    struct engine_job *job = engine->jobs;
+    while (job && job->id != id)
+        job = job->next;
+    if (job)
+        engine_job_ref(job);
+    mutex_unlock(&engine->mutex);
+    return job;
+}
+
 void engine_job_release(struct engine_job *job)
 {
     struct engine *engine = job->engine;
+    struct job_summary *summary = mem_calloc(1, sizeof(*summary));
+    if (summary)
+        summary_make(job, summary);
     mutex_lock(&engine->mutex);
-    struct engine_job **at = &engine->jobs;
-    while (*at != job)
-        at = &(*at)->next;
-    *at = job->next;
+    bool listed = job->listed;
+    if (listed) {
+        struct engine_job **at = &engine->jobs;
+        while (*at != job)
+            at = &(*at)->next;
+        *at = job->next;
+        job->listed = false;
+        if (summary && !summary->is_query)
+            history_add(engine, summary);
+    }
     mutex_unlock(&engine->mutex);
-    job_destroy(job);
+    mem_free(summary);
+    if (listed)
+        engine_job_unref(job);
 }

@@ -186,6 +186,9 @@ enum status plan_make(struct plan **out, const struct statement *statement,
                       const struct plan_settings *settings, struct error *err) STATUS_CHECKED;
 void plan_free(struct plan *plan);
 
+/* The physical plan, as EXPLAIN shows it. */
+void plan_format(struct buf *out, const struct plan *plan);
+
 /* EXPLAIN: the bound query, the optimised one, and the physical plan with changelog modes, keys,
  * state, watermark path and what each sink guarantees. */
 enum status plan_explain(struct buf *out, const struct statement *statement,

@@ -89,7 +89,4 @@ enum status plan_changelogs(struct planner *planner) STATUS_CHECKED; /* once all
 /* split.c: after plan_changelogs */
 enum status plan_split_aggregates(struct planner *planner) STATUS_CHECKED;
 
-/* explain.c */
-void plan_format(struct buf *out, const struct plan *plan);
-
 #endif

@@ -18,14 +18,12 @@ struct job_counts {
     int64_t running, failed, finished;
 };
 
-static void count_job(void *context, struct engine_job *job)
+static void count_job(void *context, const struct job_summary *job)
 {
     struct job_counts *counts = context;
-    struct job_status status;
-    engine_job_status(job, &status);
-    if (status.state == JOB_FAILED)
+    if (job->status.state == JOB_FAILED)
         counts->failed++;
-    else if (job_state_is_final(status.state))
+    else if (job_state_is_final(job->status.state))
         counts->finished++;
     else
         counts->running++;
@@ -40,7 +38,7 @@ enum status rest_info(struct request *request, struct error *err)
     const struct socket_address *address = broker ? broker_address(broker) : NULL;
     char text[300];
     if (server->engine)
-        engine_jobs(server->engine, count_job, &counts);
+        engine_job_summaries(server->engine, count_job, &counts);
     if (address)
         snprintf(text, sizeof(text), "%s:%u", address->host, address->port);
     buf_append_byte(out, '{');

@@ -3,6 +3,29 @@
 
 #define NO_FIELDS NULL
 
+static const struct route_field JOB_ID[] = {
+    {"id", FIELD_PATH, "integer", true, "number of the job"}, {NULL}};
+static const struct route_field TABLE_NAME[] = {
+    {"name", FIELD_PATH, "string", true, "name of the table or view"}, {NULL}};
+static const struct route_field TOPIC_NAME[] = {
+    {"name", FIELD_PATH, "string", true, "name of the topic"}, {NULL}};
+static const struct route_field DASHBOARD_NAME[] = {
+    {"name", FIELD_PATH, "string", true, "name of the dashboard: its file without .json"}, {NULL}};
+static const struct route_field DASHBOARD_LIVE[] = {
+    {"name", FIELD_PATH, "string", true, "name of the dashboard: its file without .json"},
+    {"SELECTOR", FIELD_QUERY, "string", false,
+     "value of the selector of this id; several may be given, the others have their default"},
+    {NULL}};
+
+#define JOB_ANSWER                                                                                 \
+    "\"id\":1,\"name\":\"totals\",\"state\":\"RUNNING\",\"bounded\":false,\"started_ms\":1,"       \
+    "\"ended_ms\":null,\"rows_read\":0,\"rows_written\":0,\"last_output_ms\":null,"                \
+    "\"memory_bytes\":0,\"error\":null,\"why\":null"
+#define TABLE_ANSWER                                                                               \
+    "\"name\":\"orders\",\"kind\":\"table\",\"connector\":\"kafka\",\"columns\":[{\"name\":"       \
+    "\"id\","                                                                                      \
+    "\"type\":\"BIGINT\"}],\"primary_key\":[]"
+
 const struct route ROUTES[] = {
     {HTTP_GET, "/health", ROUTE_OPEN, ROUTE_ON_LOOP, rest_health, "health", "Process",
      "Whether the process answers.", "{\"status\":\"ok\"}", NO_FIELDS},
@@ -14,5 +37,45 @@ const struct route ROUTES[] = {
      NO_FIELDS},
     {HTTP_GET, "/api/v1/openapi.json", ROUTE_OPEN, ROUTE_ON_POOL, rest_openapi, "openapi",
      "Process", "This API as OpenAPI 3.", "{\"openapi\":\"3.0.3\",...}", NO_FIELDS},
+    {HTTP_GET, "/api/v1/jobs", ROUTE_TOKEN, ROUTE_ON_POOL, rest_jobs, "listJobs", "Jobs",
+     "All jobs that run, and the last hundred that have ended.", "{\"jobs\":[{" JOB_ANSWER "}]}",
+     NO_FIELDS},
+    {HTTP_GET, "/api/v1/jobs/{id}", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job, "getJob", "Jobs",
+     "One job with its operators and its physical plan.",
+     "{" JOB_ANSWER ",\"operators\":[{\"name\":\"source orders\",\"subtask\":0,\"records_in\":0,"
+     "\"records_out\":0,\"late_dropped\":0,\"bad_rows\":0,\"state_keys\":0,\"state_bytes\":0,"
+     "\"watermark_ms\":null,\"blocked\":false}],\"plan\":\"...\"}",
+     JOB_ID},
+    {HTTP_GET, "/api/v1/jobs/{id}/why", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job_why, "whyJob", "Jobs",
+     "Why the job gives no output, in a sentence or two, with the option that helps.",
+     "{\"why\":\"...\"}", JOB_ID},
+    {HTTP_POST, "/api/v1/jobs/{id}/stop", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job_stop, "stopJob",
+     "Jobs", "Ends the job: its sources stop, what was read is written.", "{} (202)", JOB_ID},
+    {HTTP_POST, "/api/v1/jobs/{id}/cancel", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job_cancel,
+     "cancelJob", "Jobs", "Ends the job at once.", "{} (202)", JOB_ID},
+    {HTTP_GET, "/api/v1/tables", ROUTE_TOKEN, ROUTE_ON_POOL, rest_tables, "listTables", "Tables",
+     "Tables and views of the catalog.", "{\"tables\":[{" TABLE_ANSWER "}]}", NO_FIELDS},
+    {HTTP_GET, "/api/v1/tables/{name}", ROUTE_TOKEN, ROUTE_ON_POOL, rest_table, "getTable",
+     "Tables", "One table or view with the statement that makes it; secrets are hidden.",
+     "{" TABLE_ANSWER ",\"ddl\":\"CREATE TABLE ...\"}", TABLE_NAME},
+    {HTTP_GET, "/api/v1/topics", ROUTE_TOKEN, ROUTE_ON_POOL, rest_topics, "listTopics", "Topics",
+     "Topics of the embedded broker; none while it has not been needed.",
+     "{\"topics\":[{\"name\":\"orders\",\"partitions\":1,\"records\":0,\"bytes\":0}]}", NO_FIELDS},
+    {HTTP_GET, "/api/v1/topics/{name}", ROUTE_TOKEN, ROUTE_ON_POOL, rest_topic, "getTopic",
+     "Topics", "One topic with its partitions.",
+     "{\"name\":\"orders\",\"partitions\":[{\"id\":0,\"log_start_offset\":0,"
+     "\"high_watermark\":0,\"bytes\":0}]}",
+     TOPIC_NAME},
+    {HTTP_GET, "/api/v1/dashboards", ROUTE_TOKEN, ROUTE_ON_POOL, rest_dashboards, "listDashboards",
+     "Dashboards", "The dashboards given by --dashboard.",
+     "{\"dashboards\":[{\"name\":\"sales\",\"title\":\"Sales\"}]}", NO_FIELDS},
+    {HTTP_GET, "/api/v1/dashboards/{name}", ROUTE_TOKEN, ROUTE_ON_POOL, rest_dashboard,
+     "getDashboard", "Dashboards", "One dashboard as its file says (dashboards.md).",
+     "{\"title\":\"Sales\",\"panels\":[...]}", DASHBOARD_NAME},
+    {HTTP_GET, "/api/v1/dashboards/{name}/live", ROUTE_TOKEN, ROUTE_ON_LOOP, rest_dashboard_live,
+     "watchDashboard", "Dashboards",
+     "The rows of all panels as server-sent events: hello, snapshot, changes, status, bye "
+     "(dashboards.md).",
+     "text/event-stream", DASHBOARD_LIVE},
     {.path = NULL},
 };

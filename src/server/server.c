@@ -381,6 +381,24 @@ static enum status open_http(struct server *server, struct error *err)
     TRY(io_pool_new(&server->pool, "leat-http", HTTP_POOL_THREADS, err));
     TRY(io_pool_new(&server->sql_pool, "leat-sql", SQL_POOL_THREADS, err));
     TRY(socket_listen(&fd, &settings->listen, settings->listen_try_next, &port, err));
+    const struct live_settings live = {
+        .io = server->io,
+        .loop = server->loop,
+        .pool = server->sql_pool,
+        .engine = server->engine,
+        .started_ms = server->started_wall_us / 1000,
+    };
+    enum status status = live_new(&server->live, &live, err);
+    while (status == OK && server->settings.dashboards) {
+        struct dashboard *dashboard = server->settings.dashboards;
+        server->settings.dashboards = dashboard->next;
+        dashboard->next = NULL;
+        status = live_add(server->live, dashboard, err);
+    }
+    if (status != OK) {
+        socket_close(fd);
+        return status;
+    }
     bool brackets = strchr(settings->listen.host, ':') != NULL;
     snprintf(server->host, sizeof(server->host), brackets ? "[%s]:%u" : "%s:%u",
              settings->listen.host, port);
@@ -415,6 +433,7 @@ static void on_end(struct loop_message *message)
 {
     struct server *server = container_of(message, struct server, end_message);
     server->ending = true;
+    live_end(server->live);
     http_quiesce(server->http);
     if (http_exchange_count(server->http) == 0)
         end_signal(server);
@@ -434,6 +453,7 @@ void server_end(struct server *server, int64_t timeout_us)
     io_pool_free(server->sql_pool);
     io_pool_free(server->pool);
     server->sql_pool = server->pool = NULL;
+    live_stop(server->live);
 }
 
 void server_close(struct server *server)
@@ -445,9 +465,21 @@ void server_close(struct server *server)
     if (server->pool)
         io_pool_free(server->pool);
     http_close(server->http);
+    live_free(server->live);
+    while (server->settings.dashboards) { /* not taken over */
+        struct dashboard *dashboard = server->settings.dashboards;
+        server->settings.dashboards = dashboard->next;
+        dashboard_free(dashboard);
+    }
     condition_fini(&server->end_changed);
     mutex_fini(&server->end_mutex);
     mem_free(server);
+}
+
+void server_check_dashboards(struct server *server,
+                             void (*each)(void *context, const struct error *err), void *context)
+{
+    live_check(server->live, each, context);
 }
 
 const char *server_url(const struct server *server)

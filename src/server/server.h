@@ -18,6 +18,7 @@
 #include "broker/broker.h"
 #include "engine/engine.h"
 #include "plugin/endpoint.h"
+#include "server/dashboard.h"
 
 struct server;
 
@@ -28,8 +29,9 @@ struct server_settings {
     struct engine *engine;        /* NULL: none (leat broker) */
     struct socket_address listen; /* loopback only: TLS is not built */
     bool listen_try_next;
-    const char *hosts;          /* leat.http.hosts: more names than loopback ones; NULL: none */
-    const char *data_directory; /* where http-token is kept */
+    const char *hosts;            /* leat.http.hosts: more names than loopback ones; NULL: none */
+    const char *data_directory;   /* where http-token is kept */
+    struct dashboard *dashboards; /* a list, taken over by server_open, also on failure */
 };
 
 enum status server_open(struct server **out, const struct server_settings *settings,
@@ -45,7 +47,11 @@ const char *server_url(const struct server *server);
 /* The broker whose topics are shown; NULL: none. Any thread. */
 void server_set_broker(struct server *server, struct broker *broker);
 
-/* docs/rest-api.md from the table of routes. */
+/* Checks the SQL of all panels; each() gets an error for each that is wrong. Any thread. */
+void server_check_dashboards(struct server *server,
+                             void (*each)(void *context, const struct error *err), void *context);
+
+/* The routes as the page rest-api.md. */
 void server_document(struct buf *out);
 
 #endif

@@ -13,6 +13,7 @@
 #include "server/assets.h"
 #include "server/guard.h"
 #include "server/json_out.h"
+#include "server/live.h"
 #include "server/route.h"
 
 #define TOKEN_BYTES_MAX   129
@@ -26,6 +27,7 @@ struct server {
     struct engine *engine;
     struct http *http;
     struct io_pool *pool, *sql_pool;
+    struct live *live;
     _Atomic(struct broker *) broker;
     char token[TOKEN_BYTES_MAX];
     char host[300]; /* "127.0.0.1:8080" */
@@ -47,10 +49,22 @@ enum status token_load(struct io *io, const char *directory, char *out,
 /* openapi.c */
 void openapi_write(struct buf *out);
 
-/* rest.c: handlers of the table */
+/* rest*.c: handlers of the table */
 enum status rest_health(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_info(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_openapi(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_jobs(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_job(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_job_why(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_job_stop(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_job_cancel(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_tables(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_table(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_topics(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_topic(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_dashboards(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_dashboard(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_dashboard_live(struct request *request, struct error *err) STATUS_CHECKED;
 
 /* HTTP's number for an error, and its name in answers ("NOT_FOUND"). */
 int status_http(enum status status);

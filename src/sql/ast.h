@@ -30,8 +30,9 @@ struct ast_names {
 enum ast_kind {
     AST_NAME,
     AST_STRING,
-    AST_BINARY, /* x'...': text is the bytes */
-    AST_NUMBER, /* text as written */
+    AST_BINARY,    /* x'...': text is the bytes */
+    AST_PARAMETER, /* :name; text is the name */
+    AST_NUMBER,    /* text as written */
     AST_TRUE,
     AST_FALSE,
     AST_UNKNOWN,

@@ -11,6 +11,8 @@
 #define MS_PER_SECOND INT64_C(1000)
 #define MS_PER_DAY    INT64_C(86400000)
 
+#define PARAMETERS_MAX 64 /* looked through for the nearest name */
+
 static enum status finish(struct binder *binder, const struct ast_expr *ast, struct datum datum,
                           const struct expr **out)
 {
@@ -224,6 +226,36 @@ static enum status bind_interval_literal(struct binder *binder, const struct ast
     return finish(binder, ast, datum, out);
 }
 
+static enum status bind_parameter(struct binder *binder, const struct ast_expr *ast,
+                                  const struct expr **out)
+{
+    const struct sql_session *session = binder->session;
+    const char *names[PARAMETERS_MAX], *nearest;
+    uint32_t count = session->parameter_count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!str_eq(ast->text, session->parameters[i].name))
+            continue;
+        struct str value = session->parameters[i].value;
+        struct datum datum = {
+            .type = bind_with_nullable(binder, &TYPE_OF_STRING, false),
+            .text = {arena_strndup(binder->arena, value.data, value.length), value.length}};
+        return finish(binder, ast, datum, out);
+    }
+    bind_fail(binder, ERR_NAME, ast->pos, "there is no parameter ':%.*s'",
+              ast->text.length > 60 ? 60 : (int)ast->text.length, ast->text.data);
+    for (uint32_t i = 0; i < count && i < PARAMETERS_MAX; i++)
+        names[i] = arena_strndup(binder->arena, session->parameters[i].name.data,
+                                 session->parameters[i].name.length);
+    TRY(bind_memory(binder));
+    nearest = str_nearest(ast->text, names, count < PARAMETERS_MAX ? count : PARAMETERS_MAX);
+    if (nearest)
+        error_hint(binder->err, "did you mean ':%s'?", nearest);
+    else
+        error_hint(binder->err, "':name' is the value of a dashboard's selector; elsewhere write "
+                                "the value, or ${NAME} with --var");
+    return ERR_NAME;
+}
+
 enum status bind_literal(struct binder *binder, const struct ast_expr *ast, const struct expr **out)
 {
     struct datum datum = {.text = ast->text};
@@ -231,6 +263,8 @@ enum status bind_literal(struct binder *binder, const struct ast_expr *ast, cons
     case AST_STRING:
         datum.type = type_text(binder->arena, TYPE_CHAR, count_characters(ast->text), false);
         return finish(binder, ast, datum, out);
+    case AST_PARAMETER:
+        return bind_parameter(binder, ast, out);
     case AST_BINARY:
         datum.type = type_text(binder->arena, TYPE_BINARY, (int32_t)ast->text.length, false);
         return finish(binder, ast, datum, out);

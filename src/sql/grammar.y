@@ -595,6 +595,10 @@ expr(A) ::= name(N). [NAME_END] {
     A->name = N;
 }
 expr(A) ::= STRING(X). { A = ast_string(parse, AST_STRING, &X, X.pos); }
+expr(A) ::= PARAMETER(X). {
+    A = ast_expr(parse, AST_PARAMETER, X.pos);
+    A->text = (struct str){X.text.data + 1, X.text.length - 1};
+}
 expr(A) ::= BINARY_STRING(X). { A = ast_string(parse, AST_BINARY, &X, X.pos); }
 expr(A) ::= INTEGER(X). { A = ast_number(parse, &X); }
 expr(A) ::= DECIMAL(X). { A = ast_number(parse, &X); }

@@ -254,6 +254,14 @@ static enum status lex_sign(struct lexer *lexer, struct token *out, struct error
             return OK;
         }
     }
+    if (c == ':' && is_name_start(d)) {
+        size_t length = 2;
+        while (is_name_part(peek(lexer, length)))
+            length++;
+        out->code = TK_PARAMETER;
+        advance(lexer, length);
+        return OK;
+    }
     struct source_pos pos = here(lexer);
     if (c == '"')
         return fail(err, pos,

@@ -1,8 +1,8 @@
 /* lexer.h - SQL text to tokens, one at a time.
  *
  * Knows identifiers (plain, in backquotes with `` for one), strings ('' for one quote, U&'\0041',
- * x'0F'), numbers, comments (two dashes or slashes, slash-star) and hints. Allocates nothing: a
- * token's text is a slice of the source, still with its quotes.
+ * x'0F'), numbers, parameters (:name), comments (two dashes or slashes, slash-star) and hints.
+ * Allocates nothing: a token's text is a slice of the source, still with its quotes.
  *
  * The text must be valid UTF-8 (lexer_check_utf8). Positions count characters; `base` says where
  * the text begins in the file it was cut from.

@@ -304,6 +304,22 @@ enum status parse_run(struct parse *parse, enum parse_goal goal, struct lexer *l
     return status;
 }
 
+bool sql_uses_parameter(struct str text, struct str name)
+{
+    struct lexer lexer;
+    struct token token = {0};
+    struct error ignored = {0};
+    lexer_init(&lexer, text, (struct source_pos){0});
+    do {
+        if (lexer_next(&lexer, &token, &ignored) != OK)
+            return false;
+        if (token.code == TK_PARAMETER &&
+            str_eq((struct str){token.text.data + 1, token.text.length - 1}, name))
+            return true;
+    } while (token.code);
+    return false;
+}
+
 bool sql_is_complete(struct str text)
 {
     struct lexer lexer;

@@ -69,7 +69,13 @@ struct statement {
     struct sql_reference *references; /* catalog objects in use; sql_statement_fini drops them */
 };
 
+struct sql_parameter { /* :name in a query; bound as a STRING literal */
+    struct str name, value;
+};
+
 struct sql_session {
+    const struct sql_parameter *parameters; /* NULL: none */
+    uint32_t parameter_count;
     struct catalog *catalog;
     const struct plugin_registry *registry;
     const struct function_session *function_session;
@@ -87,6 +93,9 @@ void sql_script_close(struct sql_script *script);
 enum status sql_next(struct sql_script *script, const struct sql_session *session,
                      struct arena *arena, struct statement *out, struct error *err) STATUS_CHECKED;
 void sql_statement_fini(struct statement *statement);
+
+/* Does `:name` stand in the text (not within quotes or comments)? False for text that is no SQL. */
+bool sql_uses_parameter(struct str text, struct str name);
 
 /* One scalar expression without columns (function triples, defaults), bound. What has to be
  * released goes to holder (zeroed before), which is given to sql_statement_fini; also after an
