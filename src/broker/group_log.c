@@ -392,8 +392,9 @@ static bool writes_push(struct groups *groups)
 {
     bool pushed = false;
     uint64_t limit = SNAPSHOT_LIVE_FACTOR * groups->live_bytes;
-    if (groups->written_bytes > (limit > SNAPSHOT_MIN_BYTES ? limit : SNAPSHOT_MIN_BYTES) &&
-        !groups->trim_to)
+    if (limit < groups->snapshot_min_bytes)
+        limit = groups->snapshot_min_bytes;
+    if (groups->written_bytes > limit && !groups->trim_to)
         groups->snapshot_wanted = true;
     if (groups->snapshot_wanted && (!groups->writes || !groups->writes->appended))
         snapshot_write(groups);

@@ -298,6 +298,7 @@ enum status groups_open(struct broker *broker, const struct broker_settings *set
     groups->owner.limit_bytes = GROUPS_MEMORY_MAX;
     groups->done.tail = &groups->done.first;
     groups->writes_tail = &groups->writes;
+    groups->snapshot_min_bytes = SNAPSHOT_MIN_BYTES;
     groups->retention_ms = or_default(settings->offsets_retention_ms, RETENTION_MS);
     groups->env = (struct group_env){
         .ops = &OPS,

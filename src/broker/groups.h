@@ -64,8 +64,9 @@ struct groups {
     struct call_list done;
     bool finishing;
 
-    uint64_t written_bytes; /* since the last snapshot */
-    uint64_t live_bytes;    /* of the last snapshot */
+    uint64_t written_bytes;      /* since the last snapshot */
+    uint64_t live_bytes;         /* of the last snapshot */
+    uint64_t snapshot_min_bytes; /* SNAPSHOT_MIN_BYTES, but for tests */
     bool snapshot_wanted;
     int64_t trim_to, trim_after; /* the log start moves to trim_to once trim_after is durable */
     bool trimming;

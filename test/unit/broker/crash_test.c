@@ -1,6 +1,8 @@
 /* crash_test.c - the whole broker on a disk that crashes at every step in turn and then forgets,
  * tears and reorders what was not fsynced: nothing acknowledged with acks=all is lost or changed,
- * and nothing that a fetch has shown, whatever its acks. */
+ * and nothing that a fetch has shown, whatever its acks. The same for committed offsets, across
+ * snapshots of their topic, and a deleted group does not come back. */
+#include "broker/groups.h"
 #include "broker_help.h"
 #include "check.h"
 
@@ -23,13 +25,110 @@ static void note(void *context, int64_t offset, const char *value, size_t size_b
     }
 }
 
+/* ---- committed offsets ---- */
+
+static struct {
+    int64_t attempted, acknowledged, shown;                 /* of group "kept"; -1: none */
+    enum { NO_GROUP, COMMITTED, DELETING, DELETED } doomed; /* group "doomed" */
+    uint64_t snapshots;
+} commits;
+
+static enum status commit(struct rig *rig, const char *group, int64_t offset, struct error *err)
+{
+    struct kafka_offset_commit_partition partition = {
+        .index = 0, .offset = offset, .leader_epoch = -1, .metadata = STR("where it was")};
+    struct kafka_offset_commit_topic topic = {.name = STR("t"), .partitions = {&partition, 1}};
+    struct kafka_offset_commit_request request = {.group_id = str_of(group),
+                                                  .generation = -1,
+                                                  .member_id = STR(""),
+                                                  .retention_ms = -1,
+                                                  .topics = {&topic, 1}};
+    struct kafka_offset_commit_response response;
+    TRY(rig_call(rig, KAFKA_OFFSET_COMMIT, 8, &request, &response, err));
+    int16_t code = response.topics.items[0].partitions.items[0].error_code;
+    return code ? error_set(err, ERR_IO, "commit: error %d", code) : OK;
+}
+
+/* -1: none. */
+static enum status committed(struct rig *rig, const char *group_id, int64_t *out, struct error *err)
+{
+    int32_t index = 0;
+    struct kafka_offset_fetch_topic topic = {.name = STR("t"), .partitions = {&index, 1}};
+    struct kafka_offset_fetch_group group = {
+        .group_id = str_of(group_id), .member_epoch = -1, .topics = {&topic, 1}};
+    struct kafka_offset_fetch_request request = {.groups = {&group, 1}};
+    struct kafka_offset_fetch_response response;
+    TRY(rig_call(rig, KAFKA_OFFSET_FETCH, 8, &request, &response, err));
+    *out = response.groups.items[0].topics.items[0].partitions.items[0].offset;
+    return OK;
+}
+
+static enum status find_coordinator(struct rig *rig, struct error *err)
+{
+    struct str key = STR("kept");
+    struct kafka_find_coordinator_request request = {.keys = {&key, 1}};
+    struct kafka_find_coordinator_response response;
+    TRY(rig_call(rig, KAFKA_FIND_COORDINATOR, 4, &request, &response, err));
+    return response.coordinators.items[0].error_code ? ERR_IO : OK;
+}
+
+static enum status delete_group(struct rig *rig, const char *group, struct error *err)
+{
+    struct str id = str_of(group);
+    struct kafka_delete_groups_request request = {.groups = {&id, 1}};
+    struct kafka_delete_groups_response response;
+    TRY(rig_call(rig, KAFKA_DELETE_GROUPS, 2, &request, &response, err));
+    return response.results.items[0].error_code ? ERR_IO : OK;
+}
+
+/* One of these a turn of the workload. */
+static enum status commit_turn(struct rig *rig, int turn, int i, struct error *err)
+{
+    struct groups *groups = rig->broker->groups;
+    uint64_t written_bytes = groups->written_bytes;
+    commits.attempted = turn * 100 + i;
+    TRY(commit(rig, "kept", commits.attempted, err));
+    commits.acknowledged = commits.attempted;
+    commits.snapshots += groups->written_bytes < written_bytes;
+    if (i == 2) {
+        commits.doomed = NO_GROUP;
+        TRY(commit(rig, "doomed", 1, err));
+        commits.doomed = COMMITTED;
+    }
+    if (i == 4) {
+        commits.doomed = DELETING;
+        TRY(delete_group(rig, "doomed", err));
+        commits.doomed = DELETED;
+    }
+    return committed(rig, "kept", &commits.shown, err);
+}
+
+static void commits_verify(struct rig *rig, uint64_t step)
+{
+    struct error err = {0};
+    int64_t kept, doomed;
+    CHECK_OK(committed(rig, "kept", &kept, &err));
+    CHECK_OK(committed(rig, "doomed", &doomed, &err));
+    if (kept < commits.acknowledged || kept < commits.shown || kept > commits.attempted)
+        CHECK_FAIL("step %" PRIu64 ": offset %" PRId64 " was acknowledged, %" PRId64
+                   " shown, %" PRId64 " attempted, it is %" PRId64,
+                   step, commits.acknowledged, commits.shown, commits.attempted, kept);
+    if ((commits.doomed == COMMITTED && doomed != 1) || (commits.doomed == DELETED && doomed != -1))
+        CHECK_FAIL("step %" PRIu64 ": the doomed group's offset is %" PRId64, step, doomed);
+}
+
+/* ---- records ---- */
+
 /* Produce and fetch until it ends or the disk crashes. */
 static enum status workload(struct rig *rig, int turn, struct error *err)
 {
     int64_t next = 0, high = 0, offset;
+    rig->broker->groups->snapshot_min_bytes = 600;
     TRY(rig_topic(rig, "t", err));
     known.topic_made = true;
+    TRY(find_coordinator(rig, err));
     for (int i = 0; i < 7; i++) {
+        TRY(commit_turn(rig, turn, i, err));
         int prefix = turn * 100 + i, count = 1 + i % 4;
         int16_t acks = i % 3 == 2 ? 1 : -1;
         TRY(rig_produce(rig, "t", acks, prefix, count, &offset, err));
@@ -54,6 +153,8 @@ static void verify(struct io *io, uint64_t step, uint64_t seed)
     enum status status = rig_topic(&rig, "t", &err);
     while (status == OK && next < high)
         status = rig_fetch(&rig, "t", next, 0, note, found, &next, &high, &err);
+    if (status == OK)
+        commits_verify(&rig, step);
     rig_close(&rig);
     CHECK_OK(status);
     for (int64_t i = 0; i < OFFSETS_MAX; i++) {
@@ -75,6 +176,8 @@ static bool run(uint64_t step, uint64_t seed)
     struct error err = {0};
     bool crashed = false;
     memset(&known, 0, sizeof(known));
+    commits.attempted = commits.acknowledged = commits.shown = -1;
+    commits.doomed = NO_GROUP;
     /* Two lives: the second appends to what the first has left, and may crash in its recovery. */
     simio_crash_at(io, step);
     for (int turn = 1; turn <= 2 && !crashed; turn++) {
@@ -108,8 +211,10 @@ TEST(crash_at_every_step)
             steps++;
         }
     }
-    printf("# %" PRIu64 " crashes at %" PRIu64 " steps\n", steps, step);
+    printf("# %" PRIu64 " crashes at %" PRIu64 " steps, %" PRIu64 " snapshots of offsets\n", steps,
+           step, commits.snapshots);
     CHECK(step > 50);
+    CHECK(commits.snapshots > steps);
 }
 
 /* A sync that fails: acks=all is refused, nothing unsynced is shown, the rest stays readable. */
