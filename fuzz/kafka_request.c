@@ -29,8 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct io *io = simio_new(1);
-    struct broker_settings settings = {.io = io, .directory = "/data", .no_listen = true,
-                                       .group_initial_delay_ms = -1};
+    struct broker_settings settings = {
+        .io = io, .directory = "/data", .no_listen = true, .group_initial_delay_ms = -1};
     struct broker *broker = NULL;
     struct buf out;
     logger_set_level(LOG_ERROR);

@@ -70,6 +70,34 @@ const struct socket_address *broker_address(const struct broker *broker);
 /* The cluster id as clients see it: 22 characters. */
 const char *broker_cluster_id(const struct broker *broker);
 
+/* ---- consumer groups, for whoever shows them ---- */
+
+struct broker_group_member {
+    const char *id, *instance_id /* NULL: dynamic */, *client_id, *host;
+};
+struct broker_group_partition { /* to which the group has committed an offset */
+    const char *topic;
+    int32_t partition;
+    int64_t committed_offset;
+    int64_t end_offset; /* the high watermark: the lag is what lies between */
+    int64_t commit_ms;  /* wall time */
+    const char *metadata;
+    const char *member_id; /* who reads it now; NULL: nobody, or that is not known */
+};
+struct broker_group {
+    const char *id, *state, *protocol_type, *protocol; /* "" where there is none */
+    int32_t generation;
+    int64_t lag; /* of all partitions together */
+    struct broker_group_member *members;
+    size_t member_count;
+    struct broker_group_partition *partitions;
+    size_t partition_count;
+};
+/* All groups as they are now, sorted by id, in the arena. Any thread. ERR_LIMIT, ERR_MEMORY: the
+ * arena has no room; what *out has then is not whole. */
+enum status broker_groups(struct broker *broker, struct arena *arena, struct broker_group **out,
+                          size_t *out_count, struct error *err) STATUS_CHECKED;
+
 struct broker_counters { /* since the start */
     uint64_t connections_accepted;
     uint64_t connections_refused; /* max_connections */

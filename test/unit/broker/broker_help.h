@@ -23,18 +23,26 @@ struct rig {
     int32_t correlation_id;
 };
 
-static inline enum status rig_open(struct rig *rig, struct io *io, struct error *err)
+static inline enum status rig_open_with(struct rig *rig, struct io *io,
+                                        struct broker_settings settings, struct error *err)
 {
     *rig = (struct rig){.io = io, .fd = -1};
     buf_init(&rig->out, 64 << 20);
     buf_init(&rig->in, 64 << 20);
     arena_init(&rig->arena, NULL, 64 << 20);
     TRY(loop_new(&rig->loop, io, err));
-    struct broker_settings settings = {.io = io, .loop = rig->loop, .directory = "/data"};
+    settings.io = io;
+    settings.loop = rig->loop;
+    settings.directory = "/data";
     snprintf(settings.listen.host, sizeof(settings.listen.host), "127.0.0.1");
     TRY(broker_open(&rig->broker, &settings, err));
     TRY(socket_connect(&rig->fd, broker_address(rig->broker), 1000000, err));
     return OK;
+}
+
+static inline enum status rig_open(struct rig *rig, struct io *io, struct error *err)
+{
+    return rig_open_with(rig, io, (struct broker_settings){0}, err);
 }
 
 static inline void rig_close(struct rig *rig)
