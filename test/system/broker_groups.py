@@ -239,6 +239,60 @@ def test_restart(broker):
     member.stop()
 
 
+def commit_forever(group, topic, first):
+    """In a process of its own, as a client of a dead broker may hang: what is tried, what is acknowledged."""
+    consumer = Consumer({"bootstrap.servers": SERVER, "group.id": group, "log_level": 0})
+    while True:
+        print("t", first, flush=True)
+        consumer.commit(offsets=[TopicPartition(topic, 0, first)], asynchronous=False)
+        print("a", first, flush=True)
+        first += 1
+
+
+def test_kill(broker):
+    """kill -9 between commits, again and again: none that was acknowledged is lost."""
+    topic = group = "killed"
+    make_topic(topic)
+    tried = acknowledged = 0
+    for turn in range(5):
+        process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "commit", group, topic,
+                                    str((turn + 1) * 1000000)], stdout=subprocess.PIPE, text=True)
+        process.stdout.readline()
+        time.sleep(0.2 + 0.1 * turn)
+        broker.kill()
+        process.kill()
+        lines = [line.split() for line in process.communicate()[0].split("\n")[:-1]]
+        tried = max([tried] + [int(words[1]) for words in lines if len(words) == 2])
+        acknowledged = max([acknowledged] + [int(words[1]) for words in lines if len(words) == 2 and words[0] == "a"])
+        broker.start()
+        found = committed(group, topic)[0]
+        if not acknowledged <= found <= max(tried, acknowledged):
+            check(False, "kill -9: no acknowledged commit is lost", (acknowledged, found, tried))
+            return
+    check(acknowledged > 5000000, f"kill -9: no acknowledged commit is lost ({acknowledged % 1000000} in the last turn)")
+
+
+def test_long_history(broker):
+    """The topic of offsets is shortened, beside commits, and the broker starts with what was live."""
+    topic = group = "long-history"
+    make_topic(topic, 500)
+    consumer = Consumer({"bootstrap.servers": SERVER, "group.id": group, "log_level": 2})
+    for turn in range(1, 151):
+        consumer.commit(offsets=[TopicPartition(topic, i, turn * 1000 + i) for i in range(500)], asynchronous=False)
+    consumer.close()
+    directory = os.path.join(broker.directory, "topics", "__consumer_offsets-0")
+    size = lambda: sum(os.path.getsize(os.path.join(directory, name)) for name in os.listdir(directory)
+                       if name.endswith(".log"))
+    check(wait_until(lambda: size() < 8 << 20), "long history: the topic of offsets stays short", size())
+    check(broker.stop() == 0, "long history: stopped")
+    broker.start()
+    consumer = Consumer({"bootstrap.servers": SERVER, "group.id": group, "log_level": 2})
+    found = consumer.committed([TopicPartition(topic, i) for i in range(500)], timeout=20)
+    consumer.close()
+    check([p.offset for p in found] == [150000 + i for i in range(500)], "long history: ... and says the last of each",
+          [p.offset for p in found[:3]])
+
+
 def test_topic_made_again():
     """Offsets of a deleted topic do not hold for another one of that name."""
     topic = group = "again"
@@ -271,7 +325,8 @@ def main():
     broker = Broker(settings=["group-min-session=1000"]).start()
     for test, *arguments in ((test_share, "range"), (test_share, "roundrobin"), (test_share, "cooperative-sticky"),
                              (test_takeover,), (test_static,), (test_kcat,), (test_kafka_python,),
-                             (test_topic_made_again,), (test_internal_topic,), (test_restart, broker)):
+                             (test_topic_made_again,), (test_internal_topic,), (test_long_history, broker),
+                             (test_kill, broker), (test_restart, broker)):
         begun = time.monotonic()
         test(*arguments)
         print(f"# {test.__name__}: {time.monotonic() - begun:.1f} s", flush=True)
@@ -281,4 +336,6 @@ def main():
 
 if sys.argv[1:2] == ["consume"]:
     consume_forever(*sys.argv[2:4])
+if sys.argv[1:2] == ["commit"]:
+    commit_forever(sys.argv[2], sys.argv[3], int(sys.argv[4]))
 main()

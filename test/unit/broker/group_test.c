@@ -186,6 +186,11 @@ static void join_with(struct client *client, const char *protocol, const char *t
     group_join(world.group, &join);
 }
 
+static void name_it(struct client *client, const char *instance)
+{
+    snprintf(client->instance, sizeof(client->instance), "%s", instance);
+}
+
 static void join(struct client *client)
 {
     join_with(client, "range", "consumer", 9);
@@ -432,12 +437,12 @@ TEST(a_static_member_comes_back_unnoticed_and_fences)
 {
     world_open(10);
     struct client *first = &world.clients[0], *second = &world.clients[1];
-    strcpy(first->instance, "one");
-    strcpy(second->instance, "two");
+    name_it(first, "one");
+    name_it(second, "two");
     two_members(first, second);
     uint32_t owned = first->owns;
     struct client *again = &world.clients[2];
-    strcpy(again->instance, "one");
+    name_it(again, "one");
     join(again); /* of JoinGroup 9 */
     CHECK(again->waiting);
     stored();
@@ -451,7 +456,7 @@ TEST(a_static_member_comes_back_unnoticed_and_fences)
     CHECK_INT(group_commit_check(world.group, str_of(first->id), STR("one"), 1),
               KAFKA_FENCED_INSTANCE_ID);
     struct client *old = &world.clients[3];
-    strcpy(old->instance, "one");
+    name_it(old, "one");
     join_with(old, "range", "consumer", 5); /* one that does not know how to skip */
     stored();
     CHECK(!old->leads);
