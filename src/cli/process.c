@@ -267,9 +267,12 @@ enum status process_open_http(struct process *process, struct error *err)
         fresh = status == OK;
     }
     mutex_unlock(&shared->mutex);
-    if (fresh)
-        fprintf(stderr, "page: %s\n", server_url(shared->server));
-    return fresh && process->engine ? engine_endpoints_open(process->engine, err) : status;
+    if (!fresh)
+        return status;
+    if (process->engine)
+        TRY(engine_endpoints_open(process->engine, err));
+    fprintf(stderr, "page: %s\n", server_url(shared->server)); /* all paths are there now */
+    return OK;
 }
 
 void process_check_dashboards(struct process *process,

@@ -233,7 +233,7 @@ bool engine_endpoints_wanted(struct engine *engine)
     bool wanted = false;
     mutex_lock(&engine->mutex);
     for (const struct engine_job *job = engine->jobs; job && !wanted; job = job->next)
-        wanted = reads_endpoint(job->plan);
+        wanted = !job->plan->bounded && reads_endpoint(job->plan);
     mutex_unlock(&engine->mutex);
     return wanted;
 }

@@ -146,7 +146,8 @@ void engine_endpoints_list(struct engine *engine,
                            void (*each)(void *context, const struct endpoint *endpoint,
                                         const struct catalog_object *table),
                            void *context);
-/* Some job that has not been released reads such a table: it would wait for ever without HTTP. */
+/* Some job that has not been released reads such a table without end: without HTTP it would wait
+ * for ever. */
 bool engine_endpoints_wanted(struct engine *engine);
 
 /* ---- a simulated engine: runtime_simulate(), runtime_next_timer_us() */

@@ -32,7 +32,7 @@ static bool understands_type(struct endpoint_request *request, bool *lines)
     struct str type = word_until(&rest, ';');
     *lines = str_eq_nocase(type, STR("application/x-ndjson"));
     if (!*lines && !str_eq_nocase(type, STR("application/json"))) {
-        endpoint_refuse(request, 415, "unsupported_media_type", hint,
+        endpoint_refuse(request, 415, "CONTENT_TYPE", hint,
                         type.length ? "a body of type '%.*s' is not understood"
                                     : "the request has no Content-Type%.*s",
                         type.length > 80 ? 80 : (int)type.length, type.data);
@@ -44,7 +44,7 @@ static bool understands_type(struct endpoint_request *request, bool *lines)
         struct str name = word_until(&value, '=');
         if (!str_eq_nocase(name, STR("charset")) || is_utf8(str_trim(value)))
             continue;
-        endpoint_refuse(request, 415, "unsupported_media_type", "send UTF-8",
+        endpoint_refuse(request, 415, "CONTENT_TYPE", "send UTF-8",
                         "the character set '%.*s' is not understood",
                         value.length > 80 ? 80 : (int)value.length, value.data);
         return false;
@@ -61,15 +61,14 @@ bool ingest_understands(struct endpoint_request *request, bool *lines, bool *ato
         const struct endpoint_parameter *parameter = &request->parameters[i];
         struct str name = parameter->name, value = parameter->value;
         if (!str_eq(name, STR("atomic"))) {
-            endpoint_refuse(request, 400, "unknown_parameter", "there is: atomic=true",
+            endpoint_refuse(request, 400, "PARAMETER", "there is: atomic=true",
                             "the parameter '%.*s' is not known",
                             name.length > 80 ? 80 : (int)name.length, name.data);
             return false;
         }
         *atomic = str_eq(value, STR("true"));
         if (!*atomic && !str_eq(value, STR("false"))) {
-            endpoint_refuse(request, 400, "bad_parameter", NULL,
-                            "atomic is true or false, not '%.*s'",
+            endpoint_refuse(request, 400, "PARAMETER", NULL, "atomic is true or false, not '%.*s'",
                             value.length > 80 ? 80 : (int)value.length, value.data);
             return false;
         }

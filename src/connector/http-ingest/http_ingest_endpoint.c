@@ -105,7 +105,7 @@ static void post_done(struct ingest *ingest, struct ingest_post *post)
 static void post_failed(struct ingest *ingest, struct ingest_post *post, const char *reason)
 {
     if (!post->refused) {
-        endpoint_refuse(post->request, 503, "not_durable",
+        endpoint_refuse(post->request, 503, "NOT_DURABLE",
                         "nothing has been confirmed: send the rows again later",
                         "the rows cannot be stored in topic '%s': %s", ingest->topic_name, reason);
         post->request->retry_after_s = RETRY_AFTER_S;
@@ -259,7 +259,7 @@ static bool fits(const struct ingest *ingest, struct endpoint_request *request)
 {
     if (request->body_bytes <= ingest->base.max_body_bytes)
         return true;
-    endpoint_refuse(request, 413, "body_too_large",
+    endpoint_refuse(request, 413, "TOO_LARGE",
                     "send the rows in several requests, or raise 'max-body-bytes' of the table",
                     "the body has more than %zu bytes", ingest->base.max_body_bytes);
     return false;
@@ -274,12 +274,11 @@ static bool has_room(const struct ingest *ingest, size_t bytes)
 static void refuse_for_now(const struct ingest *ingest, struct endpoint_request *request)
 {
     if (ingest->shut) {
-        endpoint_refuse(request, 404, "not_found", NULL, "the table %s takes no rows any more",
+        endpoint_refuse(request, 404, "NOT_FOUND", NULL, "the table %s takes no rows any more",
                         ingest->base.table);
         return;
     }
-    endpoint_refuse(request, 429, "too_many_requests",
-                    "send the rows again after Retry-After seconds",
+    endpoint_refuse(request, 429, "TOO_MANY", "send the rows again after Retry-After seconds",
                     "%zu bytes wait to be stored, 'max-pending-bytes' of table %s is %zu",
                     ingest->pending_bytes, ingest->base.table, ingest->max_pending_bytes);
     request->retry_after_s = RETRY_AFTER_S;
@@ -329,7 +328,7 @@ static void submit(struct endpoint *endpoint, struct endpoint_request *request)
     }
     struct ingest_post *post = mem_calloc(1, sizeof(*post));
     if (!post) {
-        endpoint_refuse(request, 503, "no_memory", NULL, "there is no memory for the request");
+        endpoint_refuse(request, 503, "MEMORY", NULL, "there is no memory for the request");
         request->retry_after_s = RETRY_AFTER_S;
         request->done(request);
         return;

@@ -277,7 +277,7 @@ enum status ingest_intake_body(struct ingest_intake *intake, struct ingest_post 
         return OK;
     take_back(intake, post);
     post->refused = true;
-    endpoint_refuse(post->request, 400, "bad_body",
+    endpoint_refuse(post->request, 400, "BODY",
                     "nothing of the body was taken; application/x-ndjson takes an object a line",
                     "the body is not valid JSON at byte %zu: %s", cut.error_offset, cut.error);
     return OK;

@@ -84,6 +84,14 @@ static struct world {
 } world;
 static struct error err;
 
+static bool endless = true;
+
+static enum status is_bounded(const struct table_description *table, bool *out, struct error *error)
+{
+    *out = !endless;
+    return OK;
+}
+
 static bool open_world(void)
 {
     memset(&doors, 0, sizeof(doors));
@@ -91,6 +99,7 @@ static bool open_world(void)
     door_source = *CONNECTOR_SIM.source;
     door_source.metadata = DOOR_METADATA;
     door_source.metadata_count = 1;
+    door_source.is_bounded = is_bounded;
     world.context = (struct plugin_context){.io = io_real()};
     const struct engine_config config = {
         .registry = &REGISTRY, .context = &world.context, .worker_threads = 1};
@@ -206,6 +215,10 @@ TEST(a_job_that_reads_one_wants_it)
                  "CREATE TABLE o (x INT) WITH ('connector' = 'sim');"
                  "INSERT INTO o SELECT x FROM s"));
     CHECK(!engine_endpoints_wanted(world.engine));
+    endless = false; /* what is there already needs no server */
+    CHECK_OK(run("INSERT INTO o SELECT x FROM a"));
+    CHECK(!engine_endpoints_wanted(world.engine));
+    endless = true;
     CHECK_OK(run("INSERT INTO o SELECT x FROM a"));
     CHECK(engine_endpoints_wanted(world.engine));
     close_world();
