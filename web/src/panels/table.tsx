@@ -1,9 +1,19 @@
 // All columns of the result. Of rows that are only added the newest is on top; a whole result has the query's order.
 import { cell, isNumeric, isTime } from "../base/format";
-import type { Column } from "../base/types";
+import type { Column, Row } from "../base/types";
 import { fieldsOf, sortedRows, type PanelProps } from "./fields";
 
 const SHOWN_ROWS = 500;
+
+// Rows that are only added keep their elements, so that a new one costs one row of the table and not all.
+const numbers = new WeakMap<Row, number>();
+let lastNumber = 0;
+function numberOf(row: Row): number {
+  const known = numbers.get(row);
+  if (known !== undefined) return known;
+  numbers.set(row, ++lastNumber);
+  return lastNumber;
+}
 
 export function TablePanel({ panel, rows }: PanelProps) {
   const fields = fieldsOf(panel, rows.columns);
@@ -27,7 +37,7 @@ export function TablePanel({ panel, rows }: PanelProps) {
         </thead>
         <tbody>
           {shown.map((row, index) => (
-            <tr key={index}>
+            <tr key={rows.appendOnly ? numberOf(row) : index}>
               {rows.columns.map((column, at) => {
                 const value = row[at] ?? null;
                 const format = measured.has(at) ? fields.format : null;
