@@ -37,10 +37,10 @@ export async function openBrowser() {
 
 const contexts = [];
 
-/** A page of its own profile, closed after the test, whose console errors and exceptions are collected in page.problems. */
-export async function openPage(browser, options = {}) {
+/** A page of its own profile, closed after the test (but for keep), whose console errors and exceptions are collected in page.problems. */
+export async function openPage(browser, { keep = false, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
-  contexts.push(context);
+  if (!keep) contexts.push(context);
   const page = await context.newPage();
   page.problems = [];
   page.on("console", (message) => {

@@ -168,13 +168,13 @@ STATUS = {
 }
 
 JOBS = [
-    {"id": "1", "name": "datagen -> order-events", "state": "RUNNING", "bounded": False, "rows": 1000, "why": None},
-    {"id": "2", "name": "order-events -> sales_by_card", "state": "RUNNING", "bounded": False, "rows": 998, "why": None},
-    {"id": "3", "name": "order-events -> orders_per_minute", "state": "RUNNING", "bounded": False, "rows": 0,
+    {"id": 1, "name": "datagen -> order-events", "state": "RUNNING", "bounded": False, "rows": 1000, "why": None},
+    {"id": 2, "name": "order-events -> sales_by_card", "state": "RUNNING", "bounded": False, "rows": 998, "why": None},
+    {"id": 3, "name": "order-events -> orders_per_minute", "state": "RUNNING", "bounded": False, "rows": 0,
      "why": "The first window ends at 09:31:00; the watermark is at 09:30:41. Rows come out when it passes."},
-    {"id": "4", "name": "archive", "state": "FAILED", "bounded": False, "rows": 12,
+    {"id": 4, "name": "archive", "state": "FAILED", "bounded": False, "rows": 12,
      "error": "Cannot write to /var/archive: no space left on device. Free some, then start the job again."},
-    {"id": "5", "name": "one-off import", "state": "FINISHED", "bounded": True, "rows": 17, "why": None},
+    {"id": 5, "name": "one-off import", "state": "FINISHED", "bounded": True, "rows": 17, "why": None},
 ]
 TABLES = [
     {"name": "orders", "kind": "table", "connector": "kafka", "primary_key": [],

@@ -22,7 +22,7 @@ import _mock_data as data  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
          ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8"}
-SECURITY = {"Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'", "X-Content-Type-Options": "nosniff",
+SECURITY = {"Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'", "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer", "Cache-Control": "no-cache"}
 START_MS = int(time.time() * 1000)
 
@@ -166,7 +166,7 @@ class Mock:
         if kind == "jobs" and not name:
             return {"jobs": self.jobs()}
         if kind == "jobs":
-            found = [job for job in self.jobs() if job["id"] == name]
+            found = [job for job in self.jobs() if str(job["id"]) == name]
             operator = {"name": "source: order-events", "subtask": 0, "records_in": 1000, "records_out": 1000,
                         "late_dropped": 0, "bad_rows": 2, "state_keys": 6, "state_bytes": 4096,
                         "watermark_ms": 1715938241000, "blocked": None}

@@ -256,6 +256,7 @@ const tests = {
     check((await text(page, "main tbody")).includes("no space left on device"), "the failed job's error");
     await page.getByRole("link", { name: "order-events -> orders_per_minute" }).click();
     await until(async () => (await text(page, "main")).includes("the watermark is at"), undefined, "why");
+    await until(async () => /Rate[1-9][\d,]*\/s/.test(await text(page, ".facts")), true, "the rate");
     await page.getByRole("button", { name: "Stop" }).click();
     same((await mock.control("state")).stopped, [], "stopped at the first click");
     await page.getByRole("button", { name: "Really stop?" }).click();

@@ -40,7 +40,7 @@ export interface Dashboard {
 }
 
 export interface Job {
-  id: string;
+  id: number;
   name: string;
   state: string;
   bounded: boolean;

@@ -89,7 +89,17 @@ function xAxisOf(places: Places, lines: Categories, colours: ChartColours): NonN
   const shared = { min: "dataMin", max: "dataMax", axisLine: { lineStyle: { color: colours.line } }, axisTick: { show: false }, splitLine: { show: false } } as const;
   const axisLabel = { color: colours.muted, fontSize: 12, hideOverlap: true };
   if (places.kind === "value") return { type: "value", ...shared, axisLabel };
-  return { type: "time", ...shared, axisLabel: { ...axisLabel, formatter: CLOCK } };
+  return { type: "time", ...shared, minInterval: leastStep(places.at), axisLabel: { ...axisLabel, formatter: CLOCK } };
+}
+
+/** The shortest time between two neighbours: ticks closer than that would only seem to say something. */
+function leastStep(at: (number | null)[]): number {
+  let least = Infinity;
+  for (let index = 1; index < at.length; index++) {
+    const step = (at[index] ?? 0) - (at[index - 1] ?? 0);
+    if (step > 0 && step < least) least = step;
+  }
+  return Number.isFinite(least) ? least : 0;
 }
 
 const CLOCK = {

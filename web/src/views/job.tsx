@@ -34,7 +34,7 @@ const ENDED = ["finished", "failed", "canceled", "cancelled", "stopped"];
 
 export function JobView({ id }: { id: string }) {
   const { data: job, error } = usePoll<JobDetail>(`/api/v1/jobs/${encodeURIComponent(id)}`, 1000);
-  const rate = useRates(job ? [job] : undefined).get(id) ?? 0;
+  const rate = useRates(job ? [job] : undefined).get(Number(id)) ?? 0;
   useEffect(() => {
     document.title = `${job?.name ?? id} · leat`;
   }, [job?.name]);

@@ -10,9 +10,9 @@ import { StateBadge } from "../ui/state_badge";
 import { TokenForm } from "../ui/token_form";
 
 /** Rows a second between the last two answers. */
-export function useRates(jobs: Job[] | undefined): Map<string, number> {
-  const before = useRef(new Map<string, { rows: number; at: number; rate: number }>());
-  const rates = new Map<string, number>();
+export function useRates(jobs: Job[] | undefined): Map<number, number> {
+  const before = useRef(new Map<number, { rows: number; at: number; rate: number }>());
+  const rates = new Map<number, number>();
   const now = performance.now();
   for (const job of jobs ?? []) {
     const last = before.current.get(job.id);
@@ -38,13 +38,13 @@ function Name({ job }: { job: Job }) {
   const why = job.error ?? job.why;
   return (
     <>
-      <a href={address("jobs", job.id)}>{job.name || job.id}</a>
+      <a href={address("jobs", String(job.id))}>{job.name || job.id}</a>
       {why && <p class={job.error ? "bad why" : "muted why"}>{why}</p>}
     </>
   );
 }
 
-function fieldsOf(rates: Map<string, number>): Field<Job>[] {
+function fieldsOf(rates: Map<number, number>): Field<Job>[] {
   return [
     { title: "Job", show: (job) => <Name job={job} /> },
     { title: "State", show: (job) => <StateBadge state={job.state} /> },
@@ -77,7 +77,7 @@ export function JobsView() {
           </Empty>
         </div>
       ) : (
-        <DataTable caption="Jobs" fields={fieldsOf(rates)} items={data.jobs} keyOf={(job) => job.id} />
+        <DataTable caption="Jobs" fields={fieldsOf(rates)} items={data.jobs} keyOf={(job) => String(job.id)} />
       )}
     </>
   );
