@@ -31,6 +31,7 @@ enum status partition_new(struct log_partition **out, struct log_topic *topic, u
     partition->index = index;
     partition->config = topic->config;
     partition->snapshot_offset = -1;
+    partition->producers.owner = log->owner;
     mutex_init(&partition->files_lock);
     mutex_init(&partition->append_lock);
     mutex_init(&partition->lock);

@@ -11,7 +11,8 @@
 
 #include "base/must.h"
 
-#define BUCKETS_FIRST 16
+#define BUCKETS_FIRST  16
+#define PRODUCER_BYTES (sizeof(struct producer) + 2 * sizeof(void *)) /* with its bucket */
 
 /* ---- the table ---- */
 
@@ -44,6 +45,7 @@ static void forget(struct producers *producers, struct producer *producer)
     list_take(producers, producer);
     producers->count--;
     mem_free(producer);
+    mem_release(producers->owner, PRODUCER_BYTES);
 }
 
 void producers_fini(struct producers *producers)
@@ -51,7 +53,7 @@ void producers_fini(struct producers *producers)
     while (producers->oldest)
         forget(producers, producers->oldest);
     mem_free(producers->buckets);
-    *producers = (struct producers){0};
+    *producers = (struct producers){.owner = producers->owner};
 }
 
 static enum status grow(struct producers *producers, struct error *err)
@@ -71,30 +73,48 @@ static enum status grow(struct producers *producers, struct error *err)
     return OK;
 }
 
+static enum status reserve_memory(struct producers *producers, struct error *err)
+{
+    struct error local = {0};
+    if (producers->count == PRODUCERS_MAX)
+        forget(producers, producers->oldest);
+    if (mem_reserve(producers->owner, PRODUCER_BYTES, &local) == OK)
+        return OK;
+    if (!producers->oldest)
+        return error_set(err, local.code, "%s", local.text);
+    forget(producers, producers->oldest);
+    return mem_reserve(producers->owner, PRODUCER_BYTES, err);
+}
+
+static enum status make(struct producers *producers, int64_t id, int64_t now_ms,
+                        struct producer **out, struct error *err)
+{
+    TRY(reserve_memory(producers, err));
+    enum status status = producers->count >= producers->bucket_count ? grow(producers, err) : OK;
+    struct producer *producer = status == OK ? mem_calloc(1, sizeof(*producer)) : NULL;
+    if (!producer) {
+        mem_release(producers->owner, PRODUCER_BYTES);
+        return status == OK ? error_memory(err, "a producer", sizeof(*producer)) : status;
+    }
+    producer->id = id;
+    producer->seen_ms = now_ms;
+    struct producer **at = bucket_of(producers, id);
+    producer->chain = *at;
+    *at = producer;
+    producers->count++;
+    list_put(producers, producer);
+    *out = producer;
+    return OK;
+}
+
 enum status producers_reserve(struct producers *producers, int64_t id, int64_t now_ms,
                               struct producer **out, struct error *err)
 {
     struct producer *producer = producers->bucket_count ? *bucket_of(producers, id) : NULL;
     while (producer && producer->id != id)
         producer = producer->chain;
-    if (!producer) {
-        if (producers->count == PRODUCERS_MAX)
-            forget(producers, producers->oldest);
-        if (producers->count >= producers->bucket_count)
-            TRY(grow(producers, err));
-        producer = mem_calloc(1, sizeof(*producer));
-        if (!producer)
-            return error_memory(err, "a producer", sizeof(*producer));
-        producer->id = id;
-        producer->seen_ms = now_ms;
-        struct producer **at = bucket_of(producers, id);
-        producer->chain = *at;
-        *at = producer;
-        producers->count++;
-        list_put(producers, producer);
-    }
     *out = producer;
-    return OK;
+    return producer ? OK : make(producers, id, now_ms, out, err);
 }
 
 void producers_expire(struct producers *producers, int64_t before_ms)

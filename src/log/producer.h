@@ -19,10 +19,13 @@
 #ifndef LEAT_LOG_PRODUCER_H
 #define LEAT_LOG_PRODUCER_H
 
+#include "base/mem.h"
 #include "kafka/record.h"
 
-#define PRODUCER_BATCHES_MAX 5      /* remembered of each, as in Kafka */
-#define PRODUCERS_MAX        100000 /* of a partition: past them the least recent is forgotten */
+#define PRODUCER_BATCHES_MAX 5 /* remembered of each, as in Kafka */
+#define PRODUCERS_MAX                                                                              \
+    100000 /* of a partition; past them, or the memory limit, the least                            \
+              recent is forgotten */
 
 struct producer_batch {
     int64_t last_offset;
@@ -41,7 +44,8 @@ struct producer {
     struct producer_batch batches[PRODUCER_BATCHES_MAX]; /* oldest first */
 };
 
-struct producers { /* zero-initialised: empty */
+struct producers {           /* zero-initialised but for the owner: empty */
+    struct mem_owner *owner; /* NULL: not counted */
     struct producer **buckets;
     uint32_t bucket_count, count;
     struct producer *oldest, *newest;

@@ -169,6 +169,34 @@ TEST(silent_producers_expire)
     simio_free(io);
 }
 
+/* Within a memory limit the least recent are forgotten; nobody is refused. */
+TEST(a_memory_limit_forgets_producers)
+{
+    struct io *io = simio_new(1);
+    struct log *log;
+    struct error err = {0};
+    struct log_append append;
+    struct mem_owner owner;
+    struct log_settings settings = {.io = io, .directory = LOG_DIR, .owner = &owner};
+
+    mem_owner_init(&owner, NULL, "test");
+    owner.limit_bytes = 4000;
+    CHECK_OK(log_open(&log, &settings, &err));
+    CHECK_OK(log_topic_create(log, STR("t"), 1, configs, COUNT_OF(configs), NULL, &err));
+    struct log_partition *partition = partition_of(log, "t", 0);
+    for (int id = 1; id <= 100; id++)
+        CHECK_OK(send(partition, id, 0, 0, 1, &append, &err));
+    CHECK(owner.used_bytes <= 4000 && owner.used_bytes > 2000);
+    CHECK_INT(send(partition, 100, 0, 5, 1, &append, &err), ERR_SEQUENCE);
+    CHECK_OK(send(partition, 1, 0, 5, 1, &append, &err)); /* forgotten */
+    CHECK_OK(log_close(log, &err));
+    CHECK_OK(log_open(&log, &settings, &err)); /* and the start keeps to it too */
+    CHECK(owner.used_bytes <= 4000);
+    CHECK_OK(log_close(log, &err));
+    mem_owner_fini(&owner);
+    simio_free(io);
+}
+
 /* ---- crashes ---- */
 
 struct sender {          /* one client: what it has sent, what was acknowledged */
@@ -176,6 +204,7 @@ struct sender {          /* one client: what it has sent, what was acknowledged 
     int64_t next_offset[BATCH_MAX];
 };
 static struct sender senders[PRODUCER_COUNT];
+static int64_t last_id; /* the largest that was given */
 
 /* Acknowledged is what lies below the high watermark. */
 static void acknowledge(struct log *log)
@@ -204,6 +233,11 @@ static enum status work(struct io *io, struct log **log, struct error *err)
 {
     TRY(log_topic_create(*log, STR("t"), 1, configs, COUNT_OF(configs), NULL, err));
     for (int round = 0; round < 16; round++) {
+        int64_t first = 0;
+        TRY(log_reserve_ids(*log, 3, &first, err));
+        if (first <= last_id)
+            return error_set(err, ERR_EXISTS, "id %d is given twice", (int)first);
+        last_id = first + 2;
         for (int p = 0; p < PRODUCER_COUNT; p++)
             for (int i = 0; i <= (round + p) % IN_FLIGHT; i++)
                 TRY(send_next(*log, p, senders[p].sent, err));
@@ -229,6 +263,10 @@ static bool fail(const char *what, uint64_t step, uint64_t seed, const char *tex
 static bool retry(struct log *log, uint64_t step, uint64_t seed)
 {
     struct error err = {0};
+    int64_t first = -1;
+    if (log_reserve_ids(log, 1, &first, &err) != OK || first <= last_id)
+        return fail("an id is given again", step, seed, err.text);
+    last_id = first;
     if (!partition_of(log, "t", 0) &&
         log_topic_create(log, STR("t"), 1, configs, COUNT_OF(configs), NULL, &err) != OK)
         return fail("creating the topic", step, seed, err.text);
@@ -271,6 +309,7 @@ static bool run(uint64_t step, uint64_t seed, bool *out_done)
     bool good = false;
 
     memset(senders, 0, sizeof(senders));
+    last_id = -1;
     simio_crash_at(io, step);
     enum status status = open_log(&log, io, LOG_POWER, &err);
     if (status == OK)
@@ -322,6 +361,68 @@ TEST(nothing_is_lost_or_doubled_at_any_step)
     }
     CHECK(steps > 300);
     printf("# %d crashes\n", (int)steps);
+}
+
+/* Every single failing call of a kind; the clients send again after a restart. *out_reached: there
+ * were that many calls. */
+static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value, bool *out_reached)
+{
+    struct error err = {0};
+    struct io *io = simio_new(countdown);
+    struct log *log = NULL;
+    bool good = false;
+
+    memset(senders, 0, sizeof(senders));
+    last_id = -1;
+    uint64_t allocations = mem_alloc_count();
+    if (kind == SIMIO_FAULT_COUNT)
+        mem_fail_after(countdown);
+    else
+        simio_fail(io, kind, countdown, errno_value);
+    enum status status = open_log(&log, io, LOG_POWER, &err);
+    if (status == OK)
+        status = work(io, &log, &err);
+    if (kind == SIMIO_FAULT_COUNT)
+        mem_fail_after(0);
+    else
+        simio_fail(io, kind, 0, 0);
+    *out_reached =
+        kind == SIMIO_FAULT_COUNT ? mem_alloc_count() - allocations >= countdown : status != OK;
+    if (log)
+        acknowledge(log);
+    if (log && log_close(log, &err) != OK)
+        *out_reached = true;
+    error_clear(&err);
+    simio_crash(io);
+    if (open_log(&log, io, LOG_POWER, &err) != OK)
+        return fail("opening after a fault", countdown, kind, err.text);
+    good = retry(log, countdown, kind) && check(log, countdown, kind);
+    if (log_close(log, &err) != OK)
+        good = fail("the last close", countdown, kind, err.text);
+    simio_free(io);
+    return good;
+}
+
+TEST(each_failing_call_or_allocation_is_survived)
+{
+    static const struct {
+        enum simio_fault kind;
+        int errno_value;
+    } faults[] = {{SIMIO_READ, 5},   {SIMIO_WRITE, 28}, {SIMIO_WRITE, 5},      {SIMIO_SYNC, 5},
+                  {SIMIO_RENAME, 5}, {SIMIO_OPEN, 24},  {SIMIO_FAULT_COUNT, 0}};
+    int runs = 0;
+
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        int without_effect = 0; /* some failures are made good: go on a while */
+        for (uint64_t countdown = 1; without_effect < 20; countdown += 1 + countdown / 200) {
+            bool reached;
+            if (!run_fault(faults[i].kind, countdown, faults[i].errno_value, &reached))
+                CHECK_FAIL("fault %d, call %d", (int)faults[i].kind, (int)countdown);
+            without_effect = reached ? 0 : without_effect + 1;
+            runs++;
+        }
+    }
+    printf("# %d faults\n", runs);
 }
 
 /* ---- the snapshot file ---- */
