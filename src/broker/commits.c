@@ -89,6 +89,14 @@ static int16_t commit_check(struct groups *groups, const struct call *call)
                               request->generation);
 }
 
+/* When the offset expires by a time of its own (versions 2 to 4); -1: the broker's retention. */
+static int64_t commit_expiry(int64_t now_ms, int64_t retention_ms)
+{
+    if (retention_ms < 0)
+        return -1;
+    return retention_ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + retention_ms;
+}
+
 static void commit_topic(struct call *call, const struct kafka_offset_commit_topic *in,
                          struct kafka_offset_commit_topic_result *out, struct group_write *write)
 {
@@ -111,8 +119,7 @@ static void commit_topic(struct call *call, const struct kafka_offset_commit_top
             .leader_epoch = partition->leader_epoch,
             .offset = partition->offset,
             .commit_ms = write->writer.now_ms,
-            .expire_ms =
-                request->retention_ms < 0 ? -1 : write->writer.now_ms + request->retention_ms,
+            .expire_ms = commit_expiry(write->writer.now_ms, request->retention_ms),
             .metadata = partition->metadata.data ? partition->metadata : STR(""),
         };
         group_write_offset(&write->writer, request->group_id, named.name, &named.id, &offset);

@@ -1,7 +1,7 @@
 /* configs.c - DescribeConfigs, AlterConfigs, IncrementalAlterConfigs: the settings of topics, which
  * can be changed, and of the broker, which are given when it starts. Changes write the catalog and
  * so run on the pool. */
-#include "broker/broker_int.h"
+#include "broker/groups.h"
 
 #include <stdio.h>
 
@@ -87,6 +87,22 @@ static const struct option_def BROKER_DEFS[] = {
     {.key = "producer.id.expiration.ms",
      .kind = OPTION_INT,
      .help = "A partition forgets an idempotent producer that was silent for so long."},
+    {.key = "group.initial.rebalance.delay.ms",
+     .kind = OPTION_INT,
+     .help = "How long the first member of a consumer group waits for others."},
+    {.key = "group.min.session.timeout.ms",
+     .kind = OPTION_INT,
+     .help = "The shortest session that a member may ask for."},
+    {.key = "group.max.session.timeout.ms",
+     .kind = OPTION_INT,
+     .help = "The longest session that a member may ask for."},
+    {.key = "group.max.size", .kind = OPTION_INT, .help = "Members of a consumer group."},
+    {.key = "offset.metadata.max.bytes",
+     .kind = OPTION_INT,
+     .help = "The longest note that is kept with a committed offset."},
+    {.key = "offsets.retention.minutes",
+     .kind = OPTION_INT,
+     .help = "Committed offsets go when a group has had no members for so long."},
 };
 
 static void describe_broker(struct call *call,
@@ -101,9 +117,17 @@ static void describe_broker(struct call *call,
         result->error_message = STR("the one node is 1");
         return;
     }
-    const long long values[] = {broker->auto_create, broker->partition_count,
-                                broker->max_request_bytes, broker->max_idle_us / 1000,
-                                broker->producer_expiry_ms};
+    const long long values[] = {broker->auto_create,
+                                broker->partition_count,
+                                broker->max_request_bytes,
+                                broker->max_idle_us / 1000,
+                                broker->producer_expiry_ms,
+                                broker->groups->env.initial_delay_ms,
+                                broker->groups->env.min_session_ms,
+                                broker->groups->env.max_session_ms,
+                                broker->groups->env.max_members,
+                                OFFSET_METADATA_MAX,
+                                broker->groups->retention_ms / 60000};
     result->entries.items =
         CALL_ARRAY(call, COUNT_OF(BROKER_DEFS), struct kafka_describe_configs_entry);
     for (size_t i = 0; result->entries.items && i < COUNT_OF(BROKER_DEFS); i++) {

@@ -302,11 +302,14 @@ static void rebalance_or_complete(struct group *group)
 
 /* ---- JoinGroup ---- */
 
-static bool has_room(const struct group *group, const struct group_member *member)
+static bool has_room(const struct group *group, const struct group_member *member,
+                     const struct group_member *pending)
 {
+    if (!member && !pending && group->pending_count >= group->env->max_members)
+        return false; /* who asks for ids and never comes back does not fill the memory */
     switch (group->state) {
     case GROUP_EMPTY:
-        return group->pending_count < group->env->max_members;
+        return true;
     case GROUP_PREPARING:
         return (member && member->awaiting_join) ||
                group->awaiting_join_count < group->env->max_members;
@@ -489,7 +492,7 @@ void group_join(struct group *group, const struct group_join *join)
 {
     struct group_member *member = group_find_member(group, join->member_id);
     struct group_member *pending = group_find_pending(group, join->member_id);
-    if (!has_room(group, member)) {
+    if (!has_room(group, member, pending)) {
         if (member)
             member_remove(group, member);
         if (pending)

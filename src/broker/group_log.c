@@ -175,6 +175,7 @@ static void write_free(struct groups *groups, struct group_write *write)
 {
     group_writer_fini(&write->writer);
     buf_fini(&write->batch);
+    mem_release(&groups->owner, write->reserved_bytes);
     group_release(&groups->owner, (void *)write->group_id.data);
     group_release(&groups->owner, write);
 }
@@ -208,6 +209,10 @@ void group_log_submit(struct groups *groups, struct group_write *write)
                                                 : KAFKA_COORDINATOR_NOT_AVAILABLE;
     else if (!group_log_ready(groups))
         write->error_code = KAFKA_NOT_COORDINATOR;
+    else if (mem_reserve(&groups->owner, write->batch.length, NULL) != OK)
+        write->error_code = KAFKA_COORDINATOR_NOT_AVAILABLE;
+    else
+        write->reserved_bytes = write->batch.length;
     if (write->call)
         write->call->group_write = write;
     write->next = NULL;

@@ -159,6 +159,15 @@ static void entry_due(struct loop_timer *timer)
 
 static void sweep_due(struct loop_timer *timer);
 
+static void sweep_arm(struct groups *groups)
+{
+    if (groups->sweep_timer.heap_index || groups->broker->closing)
+        return;
+    groups->sweep_timer.fire = sweep_due;
+    if (loop_timer_arm(groups->broker->loop, &groups->sweep_timer, SWEEP_INTERVAL_US, NULL) != OK)
+        logger_write(LOG_WARN, "broker", "no memory for a timer: offsets do not expire");
+}
+
 void groups_touch(struct group_entry *entry)
 {
     struct groups *groups = entry->groups;
@@ -169,11 +178,7 @@ void groups_touch(struct group_entry *entry)
         groups_remove(entry);
         return;
     }
-    if (!groups->sweep_timer.heap_index && !groups->broker->closing) {
-        groups->sweep_timer.fire = sweep_due;
-        if (loop_timer_arm(loop, &groups->sweep_timer, SWEEP_INTERVAL_US, NULL) != OK)
-            logger_write(LOG_WARN, "broker", "no memory for a timer: offsets do not expire");
-    }
+    sweep_arm(groups);
     int64_t due_ms = group_due_ms(group);
     if (due_ms == INT64_MAX || groups->broker->closing)
         return;
@@ -240,7 +245,7 @@ static void sweep_due(struct loop_timer *timer)
     for (uint32_t i = 0; i < groups->count && group_log_ready(groups); i++)
         sweep_group(groups, groups->items[i]->group);
     if (groups->count)
-        groups_touch(groups->items[0]); /* arms the sweep again */
+        sweep_arm(groups);
     groups_leave(groups);
     commit_written(broker);
 }

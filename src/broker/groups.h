@@ -42,6 +42,7 @@ struct group_write { /* one record batch on its way into the log */
     struct group_writer writer; /* until it is submitted */
     bool appended;
     int16_t error_code;
+    size_t reserved_bytes; /* of the owner, for the batch */
     int64_t next_offset;
     struct str group_id;
     bool is_store; /* group_stored() is told */

@@ -433,6 +433,23 @@ TEST(a_group_has_room_for_so_many)
     world_close();
 }
 
+TEST(who_only_asks_for_ids_is_stopped)
+{
+    world_open(10);
+    world.env.max_members = 5;
+    two_members(&world.clients[0], &world.clients[1]);
+    for (int i = 0; i < 20; i++) {
+        world.clients[2].id[0] = '\0';
+        join_with(&world.clients[2], "range", "consumer", 9);
+        CHECK_INT(world.clients[2].last_error,
+                  i < 5 ? KAFKA_MEMBER_ID_REQUIRED : KAFKA_GROUP_MAX_SIZE_REACHED);
+    }
+    CHECK_INT(world.group->pending_count, 5);
+    pass(2000);
+    CHECK_INT(world.group->pending_count, 0);
+    world_close();
+}
+
 TEST(a_static_member_comes_back_unnoticed_and_fences)
 {
     world_open(10);
