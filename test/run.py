@@ -244,7 +244,7 @@ class Runner:
     def missing_for_browser():
         """What the browser tests need and is not here, or ""."""
         if not shutil.which("node"):
-            return "there is no node (script/setup build)"
+            return "there is no node (script/setup page)"
         if not os.path.isdir(os.path.join(ROOT, "web/node_modules/playwright-core")):
             return "playwright-core is not installed (script/web --test)"
         if not os.path.exists(os.path.join(ROOT, "web/dist/app.js")):

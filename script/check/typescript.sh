@@ -3,6 +3,6 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")/../.." && pwd)
 tsc=$here/web/node_modules/typescript/lib/tsc.js
-command -v node > /dev/null || { echo "there is no node (script/setup build)"; exit 77; }
+command -v node > /dev/null || { echo "there is no node (script/setup page)"; exit 77; }
 [ -f "$tsc" ] || { echo "tsc is not installed (script/web --test)"; exit 77; }
 cd "${CHECK_ROOT:-$here}/web" && node "$tsc" --noEmit --pretty false -p . || exit 1

@@ -22,6 +22,8 @@ const struct argument_def DEMO_ARGUMENTS[] = {
     {"--data", ARGUMENT_VALUE, "DIR", "data directory (default ./leat-demo/NAME)"},
     {"--broker", ARGUMENT_VALUE, "HOST:PORT",
      "where Kafka clients connect (default 127.0.0.1:9092, or the next free port)"},
+    {"--http", ARGUMENT_VALUE, "HOST:PORT",
+     "where the page is (default 127.0.0.1:8080, or the next free port)"},
     {"--var", ARGUMENT_VALUE, "NAME=VALUE", "replaces ${NAME} in the example's files: rate=100"},
     {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET"},
     {NULL, ARGUMENT_FLAG, NULL, NULL},
@@ -194,6 +196,7 @@ static enum status demo_complete(struct demo *demo, struct error *err)
         TRY(add_word(demo, "--broker", err));
     TRY(add_word(demo, "--data", err));
     TRY(add_word(demo, demo->data, err));
+    TRY(add_text(demo, "--dashboard", err, PREFIX "%s/dashboard.json", demo->name));
     TRY(add_text(demo, "--var", err, "database=%s/%s.db", demo->data, demo->name));
     TRY(add_text(demo, NULL, err, PREFIX "%s/tables.embedded.sql", demo->name));
     return add_text(demo, NULL, err, PREFIX "%s/pipeline.sql", demo->name);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every SQL example of docs/sql-reference.md is accepted: statements and clauses after the tables the page begins
-with, forms and types as an expression whose value is printed."""
+with, forms and types as an expression whose value is printed. The README shows
+statements of the example as they are."""
 import os
 import re
 import subprocess
@@ -38,6 +39,15 @@ for expression in expressions:
     result = leat("run", "--result", "csv", "-e", f"SELECT {expression} AS v")
     lines = result.stdout.splitlines()
     check(result.returncode == 0 and len(lines) == 2, expression, result.stdout + result.stderr)
+
+with open(os.path.join(ROOT, "README.md")) as file:
+    logic, tables = re.findall(r"```sql\n(.*?)```", file.read(), re.S)
+with open(os.path.join(ROOT, "examples/ecommerce/pipeline.sql")) as file:
+    pipeline = file.read()
+inserts = re.findall(r"INSERT INTO .*?;", logic, re.S)
+check(len(inserts) == 2 and all(insert in pipeline for insert in inserts), "the README shows the example's own SQL")
+result = leat("explain", "-e", tables, "-e", inserts[0])
+check(result.returncode == 0, "the README's tables", result.stderr)
 check(len(examples) >= 18 and len(expressions) >= 29, "all examples are found", (len(examples), len(expressions)))
 print(f"1..{number}")
 sys.exit(1 if failures else 0)
