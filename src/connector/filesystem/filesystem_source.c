@@ -288,6 +288,7 @@ static enum status reader_open(struct source *source, const struct source_split 
         .offsets = reader->offsets,
         .topic = reader->path,
         .buffer_count = 1,
+        .run_count = 1, /* lines: only newlines, and lines of nothing, are between them */
     };
     *out = reader;
     return OK;
@@ -342,6 +343,7 @@ static enum poll_result reader_poll(struct source_reader *reader, uint32_t max_r
     if (reader->block) {
         reader->records.count =
             take_lines(reader, max_rows < BATCH_ROWS_MAX ? max_rows : BATCH_ROWS_MAX);
+        reader->records.run_ends[0] = reader->records.count;
         reader->records.buffers[0] = reader->block;
         out->records = &reader->records;
         if (reader->records.count > 0)
