@@ -104,6 +104,8 @@ static void wait_shown(struct log_partition *partition)
     must(!"the high watermark does not move");
 }
 
+static bool with_keys = true;
+
 /* A batch of count records: values of all sizes, some null, some with keys and headers. */
 static void write_batch(struct log_partition *partition, int first, int count, int64_t first_ms,
                         enum compression compression)
@@ -119,7 +121,7 @@ static void write_batch(struct log_partition *partition, int first, int count, i
     buf_init(&scratch, 1 << 24);
     record_builder_begin(&builder, &out, &scratch, compression);
     for (int i = first; i < first + count; i++) {
-        int key_bytes = i % 3 == 0 ? snprintf(key, sizeof(key), "key-%d", i) : -1;
+        int key_bytes = with_keys && i % 3 == 0 ? snprintf(key, sizeof(key), "key-%d", i) : -1;
         int value_bytes = snprintf(value, sizeof(value), "value-%d-", i);
         int fill = i % 50 == 0 ? 3000 : i % 40;
         memset(value + value_bytes, 'a' + i % 26, (size_t)fill);
@@ -157,6 +159,7 @@ struct reading {
     struct source *source;
     struct source_split splits[16];
     uint32_t split_count;
+    bool only_values; /* no metadata */
 };
 
 static void reading_init(struct reading *reading, const char *topic, bool remote)
@@ -192,7 +195,7 @@ static enum status reading_open(struct reading *reading, struct error *err)
 {
     struct source_request request = test_source_request(&reading->table, &reading->context);
     request.metadata = reading->metadata;
-    request.metadata_count = 7;
+    request.metadata_count = reading->only_values ? 0 : 7;
     return CONNECTOR_KAFKA.source->open(&request, &reading->wake.wake, &reading->source, err);
 }
 
@@ -393,6 +396,80 @@ TEST(both_ways_give_the_same_rows)
     CHECK(both_equal("orders", 3, 100, specific, &count));
     CHECK_INT(count, 8 + 200);
     log_topic_unref(topic);
+}
+
+/* All values of a topic with one partition, a line each; how many records lay in runs. */
+static uint32_t read_values(const char *topic, bool only_values, uint32_t max_rows, struct buf *out)
+{
+    const struct source_class *source_class = CONNECTOR_KAFKA.source;
+    struct reading reading;
+    struct error err = {0};
+    struct source_reader *reader = NULL;
+    struct source_output output;
+    uint32_t in_runs = 0;
+
+    reading_init(&reading, topic, false);
+    reading.only_values = only_values;
+    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
+    test_option(&reading.table, "scan.bounded.mode", "latest-offset");
+    must(reading_open(&reading, &err) == OK && discover_all(&reading, 1, &err));
+    must(source_class->reader_open(reading.source, &reading.splits[0], NULL, 0, &reading.wake.wake,
+                                   &reader, &err) == OK);
+    while (source_class->poll(reader, max_rows, &output, &err) == POLL_ROWS) {
+        const struct records *records = output.records;
+        uint32_t run = 0, run_start = 0;
+        const uint8_t *end = NULL;
+        for (uint32_t i = 0; i < records->count; i++) {
+            bool is_null = records->value_lengths[i] == RECORD_NULL;
+            put_bytes(out, records->values[i], records->value_lengths[i]);
+            buf_append_byte(out, '\n');
+            if (records->run_count == 0)
+                continue;
+            if (i == records->run_ends[run]) {
+                run++;
+                run_start = i;
+                end = NULL;
+            }
+            must(run < records->run_count && run_start < records->run_ends[run]);
+            must(is_null == (records->values[i] == NULL));
+            if (is_null)
+                continue;
+            must(!end || (end < records->values[i] && memchr(end, '\n', 1)));
+            for (; end && end < records->values[i]; end++)
+                must(*end == ' ' || *end == '\n');
+            end = records->values[i] + records->value_lengths[i];
+            in_runs++;
+        }
+        must(records->run_count == 0 || records->run_ends[run] == records->count);
+    }
+    source_class->reader_close(reader);
+    reading_close(&reading);
+    return in_runs;
+}
+
+/* Records without keys lie in runs, whatever their batches; others do not, and are as they were. */
+TEST(values_lie_in_runs)
+{
+    server_start();
+    for (int keyed = 0; keyed < 2; keyed++) {
+        const char *name = keyed ? "with-keys" : "without-keys";
+        struct log_topic *topic = make_topic(name, 1);
+        with_keys = keyed;
+        write_mixed(log_topic_partition(topic, 0), 60);
+        for (uint32_t max_rows = 3; max_rows <= 2048; max_rows = max_rows * 9 + 4) {
+            struct buf whole, runs;
+            buf_init(&whole, 64 << 20);
+            buf_init(&runs, 64 << 20);
+            CHECK_INT(read_values(name, false, max_rows, &whole), 0);
+            uint32_t in_runs = read_values(name, true, max_rows, &runs);
+            CHECK(keyed ? in_runs < 100 : in_runs > 5000);
+            CHECK(whole.length == runs.length && memcmp(whole.data, runs.data, runs.length) == 0);
+            buf_fini(&whole);
+            buf_fini(&runs);
+        }
+        log_topic_unref(topic);
+    }
+    with_keys = true;
 }
 
 TEST(a_position_continues_exactly)
