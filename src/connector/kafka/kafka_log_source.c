@@ -3,13 +3,14 @@
  *   log_read: blocks of whole batches ──▶ CRC ──▶ [decompress into a plain block] ──▶ cursor
  *       ──▶ arrays of pointers into the blocks, up to max_rows over borders of batches
  *
- * Nothing of an uncompressed record is copied. What lies between the values of records without
- * keys, once parsed, is overwritten with newlines: so a format can read many as one text (run_ends
- * of struct records); the blocks are this reader's own. Compressed batches are decompressed into
- * blocks that are used again; small ones share a block, since a hand-over refers to a limited
- * number of buffers. Reads stop at the high watermark (no transactions yet: it is the last stable
- * offset too), control batches are stepped over. A split that has read everything arms a watch and
- * waits. Owner thread: the task's; the watch fires on the thread that advanced the high watermark.
+ * Nothing of an uncompressed record is copied. What lies between values, once parsed, is
+ * overwritten with newlines unless headers are wanted: so a format can read many as one text
+ * (run_ends of struct records); the blocks are this reader's own. Compressed batches are
+ * decompressed into blocks that are used again; small ones share a block, since a hand-over refers
+ * to a limited number of buffers. Reads stop at the high watermark (no transactions yet: it is the
+ * last stable offset too), control batches are stepped over. A split that has read everything arms
+ * a watch and waits. Owner thread: the task's; the watch fires on the thread that advanced the high
+ * watermark.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,10 +62,15 @@ struct log_source_reader {
     struct buffer *shared_buffer; /* over it */
 
     /* of the hand-over */
-    bool spaced;              /* all its records are in runs so far */
     struct buffer *run;       /* where the last run lies */
     const uint8_t *value_end; /* of the run's last value, or NULL */
 };
+
+/* Nobody asks for keys yet (key.format is not built), so without headers only values are told. */
+static bool tells_values_only(const struct log_source_reader *reader)
+{
+    return !reader->own.wants_headers;
+}
 
 /* ---- source ---- */
 
@@ -365,6 +371,10 @@ static enum status log_source_reader_open(struct kafka_source *base, struct str 
     if (status == OK)
         status = kafka_records_init(&reader->own, base->wants_headers,
                                     log_topic_info(state->topic).name, partition, err);
+    if (status == OK && tells_values_only(reader)) {
+        reader->own.records.keys = NULL;
+        reader->own.records.key_lengths = NULL;
+    }
     if (status == OK)
         status = plain_pool_new(&reader->pool, base->owner, err);
     if (status == OK)
@@ -559,6 +569,7 @@ static enum status take_records(struct log_source_reader *reader, const struct r
     const struct record_batch *batch = &reader->batch;
     int64_t base_offset = batch->base_offset, position = reader->position.offset;
     uint32_t at = records->count;
+    bool values_only = tells_values_only(reader);
 
     for (uint32_t i = 0; i < count; i++) {
         int64_t offset = base_offset + from[i].offset_delta;
@@ -567,17 +578,16 @@ static enum status take_records(struct log_source_reader *reader, const struct r
         if (offset >= limit)
             break;
         bool is_null = from[i].value_bytes < 0;
-        reader->spaced &= from[i].key_bytes <= 0;
-        if (reader->spaced && !is_null)
+        if (values_only && !is_null)
             space(reader, &from[i]);
         records->values[at] = is_null ? NULL : from[i].value;
         records->value_lengths[at] = is_null ? RECORD_NULL : (uint32_t)from[i].value_bytes;
-        records->keys[at] = from[i].key;
-        records->key_lengths[at] = (uint32_t)from[i].key_bytes;
         records->offsets[at] = offset;
         records->timestamps_us[at] = timestamp_us(batch, from[i].timestamp_delta);
-        if (own->wants_headers) {
+        if (!values_only) {
             struct record record = from[i];
+            records->keys[at] = from[i].key;
+            records->key_lengths[at] = (uint32_t)from[i].key_bytes;
             TRY(copy_headers(own, at, &record, err));
         }
         at++;
@@ -684,7 +694,6 @@ static enum poll_result log_reader_poll(struct source_reader *base, uint32_t max
     enum status status = OK;
 
     kafka_records_clear(&reader->own);
-    reader->spaced = !reader->own.wants_headers;
     reader->run = NULL;
     while (again) {
         again = false;
@@ -706,7 +715,7 @@ static enum poll_result log_reader_poll(struct source_reader *base, uint32_t max
         if (!again)
             return result;
     }
-    if (!reader->spaced)
+    if (!tells_values_only(reader))
         records->run_count = 0;
     out->records = records;
     return POLL_ROWS;
