@@ -53,6 +53,8 @@ struct process {
         bool address_given;
         struct socket_address address;
         const char *hosts;            /* leat.http.hosts */
+        const char *roots;            /* leat.security.roots */
+        const char *root_list[33];    /* the same, apart; ends with NULL */
         struct dashboard *dashboards; /* until HTTP is opened */
     } http;
     struct engine *engine; /* for HTTP; set before that is opened */
@@ -65,6 +67,8 @@ const struct option_def *process_settings(size_t *count);
 /* ERR_NAME: the key is none of these. */
 enum status process_set(struct process *process, struct str key, struct str value,
                         struct error *err) STATUS_CHECKED;
+/* leat.security.roots, NULL-terminated */
+const char *const *process_roots(struct process *process);
 /* Lock the data directory, start the loop's thread, open. Idempotent, any thread. */
 enum status process_open_broker(struct process *process, struct error *err) STATUS_CHECKED;
 /* The same for HTTP; says where the page is. */

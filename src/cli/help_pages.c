@@ -171,6 +171,25 @@ static void page_functions(void)
         print_row(aggregates[i]->signature, aggregates[i]->help);
 }
 
+static void page_of_server(const char *title, void (*document)(struct buf *out))
+{
+    struct buf text;
+    buf_init(&text, 1u << 20);
+    document(&text);
+    printf("# %s\n\n" NOTE "%s", title, buf_text(&text));
+    buf_fini(&text);
+}
+
+static void page_rest(void)
+{
+    page_of_server("REST API", server_document_routes);
+}
+
+static void page_metrics(void)
+{
+    page_of_server("Metrics", server_document_metrics);
+}
+
 static void page_sql(void)
 {
     static const char *const titles[SQL_CHAPTER_COUNT] = {"Statements", "Clauses", "Special forms",
@@ -210,7 +229,8 @@ static const struct {
     void (*print)(void);
 } PAGES[] = {
     {"commands", page_commands}, {"connectors", page_connectors}, {"functions", page_functions},
-    {"settings", page_settings}, {"sql-reference", page_sql},
+    {"settings", page_settings}, {"sql-reference", page_sql},     {"rest-api", page_rest},
+    {"metrics", page_metrics},
 };
 
 enum status help_page(const char *name, struct error *err)

@@ -91,6 +91,11 @@ static const struct option_def SETTINGS[] = {
      .offset = offsetof(struct process, http.hosts),
      .help = "Names under which HTTP answers besides those of the loopback addresses, separated by "
              "commas: for a proxy in front of it."},
+    {.key = "leat.security.roots",
+     .kind = OPTION_STRING,
+     .offset = offsetof(struct process, http.roots),
+     .help = "Directories, separated by commas, below which statements that come by HTTP may read "
+             "and write files; without it none."},
 };
 
 const struct option_def *process_settings(size_t *count)
@@ -107,6 +112,23 @@ enum status process_set(struct process *process, struct str key, struct str valu
         return ERR_NAME;
     return option_parse(SETTINGS, COUNT_OF(SETTINGS), &given, 1, NULL, "the process", process,
                         &process->arena, err);
+}
+
+const char *const *process_roots(struct process *process)
+{
+    size_t count = 0;
+    char *at = process->http.roots ? arena_strndup(&process->arena, process->http.roots,
+                                                   strlen(process->http.roots))
+                                   : NULL;
+    while (at && *at && count + 1 < COUNT_OF(process->http.root_list)) {
+        char *comma = strchr(at, ',');
+        if (comma)
+            *comma = 0;
+        process->http.root_list[count++] = at;
+        at = comma ? comma + 1 : NULL;
+    }
+    process->http.root_list[count] = NULL;
+    return process->http.root_list;
 }
 
 /* ---- the loop */

@@ -320,6 +320,7 @@ static enum status start(struct run *run, struct error *err)
         .context = &run->process.context,
         .owner = &run->process.memory,
         .worker_threads = (uint32_t)run->process.worker_threads,
+        .security_roots = process_roots(&run->process),
     };
     TRY(engine_new(&run->engine, &config, err));
     run->process.engine = run->engine;

@@ -103,6 +103,11 @@ void engine_session_free(struct session *session)
     mem_free(session);
 }
 
+void engine_session_restrict(struct session *session)
+{
+    session->restricted = true;
+}
+
 const struct sql_session *session_sql(const struct session *session)
 {
     return &session->sql;

@@ -23,7 +23,8 @@ struct engine_config {
     const struct plugin_registry *registry;
     const struct plugin_context *context; /* borrowed; zone is the default of new sessions */
     struct mem_owner *owner;
-    uint32_t worker_threads; /* 0: the cores */
+    uint32_t worker_threads;           /* 0: the cores */
+    const char *const *security_roots; /* of restricted sessions; NULL: no file at all */
     /* For tests: no worker threads, engine_simulate drives all jobs in an order drawn from seed. */
     bool simulated;
     uint64_t seed;
@@ -46,6 +47,11 @@ void engine_session_free(struct session *session);
  * not built. */
 enum status session_set(struct session *session, struct str key, struct str value,
                         struct error *err) STATUS_CHECKED;
+/* What its statements read and write of files stays below engine_config.security_roots: for
+ * statements that come from outside. */
+void engine_session_restrict(struct session *session);
+/* The value in force of a key, NULL: none. */
+const char *session_get(const struct session *session, const char *key);
 const struct sql_session *session_sql(const struct session *session);
 
 /* The settings table, for documentation: its options have `key`, default and help. */

@@ -5,6 +5,8 @@
  */
 #include "engine/engine_int.h"
 
+static const char *const NO_ROOTS[] = {NULL};
+
 #define SIMULATED_STEPS 1000 /* between two looks at a job that is waited for */
 
 static enum push_result on_rows(void *context, struct batch *batch, struct error *err)
@@ -65,6 +67,9 @@ static enum status job_begin(struct session *session, struct engine_job *job,
     TRY(plan_make(&job->plan, &job->statement, &settings, err));
     job->context = *engine->config.context;
     job->context.zone = session->function_session.zone;
+    if (session->restricted)
+        job->context.security_roots =
+            engine->config.security_roots ? engine->config.security_roots : NO_ROOTS;
     if (callbacks) {
         job->callbacks = *callbacks;
         if (callbacks->columns)

@@ -198,6 +198,15 @@ enum status settings_reset(struct session *session, const char *key, struct erro
     return settings_apply(session, err);
 }
 
+const char *session_get(const struct session *session, const char *key)
+{
+    const struct option_def *def = option_find(SETTINGS, COUNT_OF(SETTINGS), str_of(key));
+    for (const struct setting_given *given = session->given; given; given = given->next)
+        if (strcmp(given->key, key) == 0)
+            return given->value;
+    return def ? def->default_value : NULL;
+}
+
 enum status settings_show(struct session *session, struct engine_result *out, struct error *err)
 {
     static const char *const columns[] = {"key", "value"};

@@ -113,13 +113,12 @@ static void document_route(struct buf *out, const struct route *route)
                route->answer);
 }
 
-void server_document(struct buf *out)
+void server_document_routes(struct buf *out)
 {
     const char *group = "";
     buf_append_text(
         out,
-        "# REST API\n\nMade by `leat help rest` from the table that dispatches the requests; the "
-        "same as OpenAPI: `GET /api/v1/openapi.json`.\n\n"
+        "The same as OpenAPI: `GET /api/v1/openapi.json`.\n\n"
         "Every request must come to a loopback name or one of `leat.http.hosts` (else 421) and, "
         "from a browser, from the page's own origin (else 403). `Authorization: Bearer TOKEN` is "
         "asked for (401) where nothing else is said; the token stands in the address that is "
@@ -134,4 +133,12 @@ void server_document(struct buf *out)
         group = route->group;
         document_route(out, route);
     }
+}
+
+void server_document_metrics(struct buf *out)
+{
+    buf_append_text(out,
+                    "`GET /metrics` answers in Prometheus' text format; no token is asked for. "
+                    "Numbers of jobs are of those that run.\n\n");
+    metrics_document(out);
 }

@@ -4,10 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#ifndef LEAT_VERSION
-#define LEAT_VERSION "0.1.0"
-#endif
-
 enum status rest_health(struct request *request, struct error *err)
 {
     buf_append_text(&request->out, "{\"status\":\"ok\"}");

@@ -39,6 +39,19 @@ static bool matches(const char *pattern, const char *path,
     return !*pattern && !*path;
 }
 
+/* Flink's statement API has all its versions at once, and the newest without one. */
+static const char *with_version(const char *path, char *room, size_t size)
+{
+    bool versioned =
+        path[0] == '/' && path[1] == 'v' && path[2] >= '1' && path[2] <= '2' && path[3] == '/';
+    bool bare = str_starts(str_of(path), STR("/sessions")) || strcmp(path, "/info") == 0 ||
+                strcmp(path, "/api_versions") == 0;
+    if (!versioned && !bare)
+        return path;
+    snprintf(room, size, "/v3%s", versioned ? path + 3 : path);
+    return room;
+}
+
 const struct route *route_find(enum http_method method, const char *path,
                                char params[ROUTE_PARAMS_MAX][ROUTE_PARAM_BYTES], const char **allow)
 {
@@ -46,6 +59,8 @@ const struct route *route_find(enum http_method method, const char *path,
         "",       "GET, HEAD",         "POST",         "GET, HEAD, POST",
         "DELETE", "GET, HEAD, DELETE", "POST, DELETE", "GET, HEAD, POST, DELETE"};
     unsigned methods = 0;
+    char room[2048];
+    path = with_version(path, room, sizeof(room));
     for (const struct route *route = ROUTES; route->path; route++) {
         if (!matches(route->path, path, params))
             continue;

@@ -17,6 +17,29 @@ static const struct route_field DASHBOARD_LIVE[] = {
      "value of the selector of this id; several may be given, the others have their default"},
     {NULL}};
 
+static const struct route_field SESSION[] = {
+    {"session", FIELD_PATH, "string", true, "handle of the session"}, {NULL}};
+static const struct route_field SESSION_OPEN[] = {
+    {"sessionName", FIELD_BODY, "string", false, "taken and not used"},
+    {"properties", FIELD_BODY, "object", false, "settings, as SET: texts by their key"},
+    {NULL}};
+static const struct route_field STATEMENT[] = {
+    {"session", FIELD_PATH, "string", true, "handle of the session"},
+    {"statement", FIELD_BODY, "string", true, "one SQL statement"},
+    {NULL}};
+static const struct route_field OPERATION[] = {
+    {"session", FIELD_PATH, "string", true, "handle of the session"},
+    {"operation", FIELD_PATH, "string", true, "handle of the statement"},
+    {NULL}};
+static const struct route_field RESULT[] = {
+    {"session", FIELD_PATH, "string", true, "handle of the session"},
+    {"operation", FIELD_PATH, "string", true, "handle of the statement"},
+    {"token", FIELD_PATH, "integer", true,
+     "0 at first, then as nextResultUri says; the last one can be asked for again"},
+    {"rowFormat", FIELD_QUERY, "string", false,
+     "JSON (default), or PLAIN_TEXT: all fields as text"},
+    {NULL}};
+
 #define JOB_ANSWER                                                                                 \
     "\"id\":1,\"name\":\"totals\",\"state\":\"RUNNING\",\"bounded\":false,\"started_ms\":1,"       \
     "\"ended_ms\":null,\"rows_read\":0,\"rows_written\":0,\"last_output_ms\":null,"                \
@@ -77,5 +100,54 @@ const struct route ROUTES[] = {
      "The rows of all panels as server-sent events: hello, snapshot, changes, status, bye "
      "(dashboards.md).",
      "text/event-stream", DASHBOARD_LIVE},
+    {HTTP_GET, "/metrics", ROUTE_OPEN, ROUTE_ON_POOL, rest_metrics, "metrics", "Process",
+     "Counters in Prometheus' text format (metrics.md).", "text/plain", NO_FIELDS},
+    {HTTP_GET, "/v3/info", ROUTE_TOKEN, ROUTE_ON_LOOP, rest_gateway_info, "gatewayInfo",
+     "Statements",
+     "Product and version. The paths below are those of Flink's SQL Gateway; /v1 and "
+     "/v2 and no version are taken for /v3.",
+     "{\"productName\":\"leat\",\"version\":\"" LEAT_VERSION "\"}", NO_FIELDS},
+    {HTTP_GET, "/v3/api_versions", ROUTE_TOKEN, ROUTE_ON_LOOP, rest_gateway_versions,
+     "gatewayVersions", "Statements", "Versions of the statement API.",
+     "{\"versions\":[\"V1\",\"V2\",\"V3\"]}", NO_FIELDS},
+    {HTTP_POST, "/v3/sessions", ROUTE_TOKEN, ROUTE_ON_SQL, rest_session_open, "openSession",
+     "Statements",
+     "A session: settings for the statements that follow. It is closed after ten minutes without "
+     "use. Its statements may touch files only below leat.security.roots.",
+     "{\"sessionHandle\":\"...\"}", SESSION_OPEN},
+    {HTTP_GET, "/v3/sessions/{session}", ROUTE_TOKEN, ROUTE_ON_SQL, rest_session_config,
+     "getSession", "Statements", "The session's settings.", "{\"properties\":{...}}", SESSION},
+    {HTTP_DELETE, "/v3/sessions/{session}", ROUTE_TOKEN, ROUTE_ON_SQL, rest_session_close,
+     "closeSession", "Statements",
+     "Closes the session and ends its queries; jobs of INSERTs go on.", "{\"status\":\"CLOSED\"}",
+     SESSION},
+    {HTTP_POST, "/v3/sessions/{session}/heartbeat", ROUTE_TOKEN, ROUTE_ON_POOL,
+     rest_session_heartbeat, "touchSession", "Statements", "Keeps the session open.", "{}",
+     SESSION},
+    {HTTP_POST, "/v3/sessions/{session}/configure-session", ROUTE_TOKEN, ROUTE_ON_SQL,
+     rest_session_configure, "configureSession", "Statements",
+     "Runs a statement that changes settings or the catalog, and waits for it.", "{}", STATEMENT},
+    {HTTP_POST, "/v3/sessions/{session}/statements", ROUTE_TOKEN, ROUTE_ON_SQL, rest_statement,
+     "executeStatement", "Statements", "Begins to run a statement.",
+     "{\"operationHandle\":\"...\"}", STATEMENT},
+    {HTTP_GET, "/v3/sessions/{session}/operations/{operation}/status", ROUTE_TOKEN, ROUTE_ON_POOL,
+     rest_operation_status, "operationStatus", "Statements",
+     "PENDING, RUNNING, FINISHED, CANCELED or ERROR.", "{\"status\":\"RUNNING\"}", OPERATION},
+    {HTTP_POST, "/v3/sessions/{session}/operations/{operation}/cancel", ROUTE_TOKEN, ROUTE_ON_POOL,
+     rest_operation_cancel, "cancelOperation", "Statements", "Ends the statement's query.",
+     "{\"status\":\"CANCELED\"}", OPERATION},
+    {HTTP_DELETE, "/v3/sessions/{session}/operations/{operation}/close", ROUTE_TOKEN, ROUTE_ON_SQL,
+     rest_operation_close, "closeOperation", "Statements",
+     "Forgets the statement; a query is ended.", "{\"status\":\"CLOSED\"}", OPERATION},
+    {HTTP_GET, "/v3/sessions/{session}/operations/{operation}/result/{token}", ROUTE_TOKEN,
+     ROUTE_ON_POOL, rest_operation_result, "fetchResults", "Statements",
+     "The next page of the result. NOT_READY: ask again; PAYLOAD: rows, maybe none yet, ask at "
+     "nextResultUri; EOS: the end. A query's rows carry their kind of change.",
+     "{\"resultType\":\"PAYLOAD\",\"isQueryResult\":true,\"jobID\":\"...\","
+     "\"resultKind\":\"SUCCESS_WITH_CONTENT\",\"results\":{\"columns\":[{\"name\":\"n\","
+     "\"logicalType\":{\"type\":\"BIGINT\",\"nullable\":false},\"comment\":null}],"
+     "\"rowFormat\":\"JSON\",\"data\":[{\"kind\":\"INSERT\",\"fields\":[1]}]},"
+     "\"nextResultUri\":\"/v3/sessions/...\"}",
+     RESULT},
     {.path = NULL},
 };

@@ -289,6 +289,26 @@ static void on_begin(void *context, struct exchange *exchange)
                "there is nothing at this path");
 }
 
+/* With its place in a statement; clients of Flink's gateway look for "errors". */
+static void add_error(struct request *request, enum status status, const struct error *err)
+{
+    char text[ERROR_TEXT_MAX + 64];
+    struct buf *out = &request->out;
+    if (err->pos.line)
+        snprintf(text, sizeof(text), "line %u, column %u: %s", err->pos.line, err->pos.column,
+                 err->text);
+    else
+        snprintf(text, sizeof(text), "%s", err->text);
+    json_error(out, status_api_name(status), text, err->hint);
+    if (!str_starts(str_of(request->route->path), STR("/v3/")) || out->failed)
+        return;
+    out->length -= 2; /* its "}\n" */
+    json_name(out, "errors");
+    buf_append_byte(out, '[');
+    json_text_append(out, str_of(text));
+    buf_append_text(out, "]}\n");
+}
+
 /* Runs the handler; what it left is the answer. */
 static int request_run(struct request *request)
 {
@@ -300,7 +320,7 @@ static int request_run(struct request *request)
         return request->status;
     buf_clear(&request->out);
     request->type = JSON;
-    json_error(&request->out, status_api_name(status), err.text, err.hint);
+    add_error(request, status, &err);
     return status_http(status);
 }
 
@@ -395,6 +415,10 @@ static enum status open_http(struct server *server, struct error *err)
         dashboard->next = NULL;
         status = live_add(server->live, dashboard, err);
     }
+    const struct gateway_settings gateway = {
+        .io = server->io, .pool = server->sql_pool, .engine = server->engine};
+    if (status == OK && server->engine)
+        status = gateway_new(&server->gateway, &gateway, err);
     if (status != OK) {
         socket_close(fd);
         return status;
@@ -454,6 +478,8 @@ void server_end(struct server *server, int64_t timeout_us)
     io_pool_free(server->pool);
     server->sql_pool = server->pool = NULL;
     live_stop(server->live);
+    if (server->gateway)
+        gateway_stop(server->gateway);
 }
 
 void server_close(struct server *server)
@@ -466,6 +492,7 @@ void server_close(struct server *server)
         io_pool_free(server->pool);
     http_close(server->http);
     live_free(server->live);
+    gateway_free(server->gateway);
     while (server->settings.dashboards) { /* not taken over */
         struct dashboard *dashboard = server->settings.dashboards;
         server->settings.dashboards = dashboard->next;

@@ -51,7 +51,9 @@ void server_set_broker(struct server *server, struct broker *broker);
 void server_check_dashboards(struct server *server,
                              void (*each)(void *context, const struct error *err), void *context);
 
-/* The routes as the page rest-api.md. */
-void server_document(struct buf *out);
+/* The routes as the page rest-api.md, the names of /metrics as metrics.md; without their headings.
+ */
+void server_document_routes(struct buf *out);
+void server_document_metrics(struct buf *out);
 
 #endif

@@ -12,10 +12,12 @@
 #include "os/thread.h"
 #include "server/assets.h"
 #include "server/guard.h"
+#include "server/gateway.h"
 #include "server/json_out.h"
 #include "server/live.h"
 #include "server/route.h"
 
+#define LEAT_VERSION      "0.1.0"
 #define TOKEN_BYTES_MAX   129
 #define HTTP_POOL_THREADS 4
 #define SQL_POOL_THREADS  8
@@ -28,6 +30,7 @@ struct server {
     struct http *http;
     struct io_pool *pool, *sql_pool;
     struct live *live;
+    struct gateway *gateway; /* NULL: no engine */
     _Atomic(struct broker *) broker;
     char token[TOKEN_BYTES_MAX];
     char host[300]; /* "127.0.0.1:8080" */
@@ -65,6 +68,23 @@ enum status rest_topic(struct request *request, struct error *err) STATUS_CHECKE
 enum status rest_dashboards(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_dashboard(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_dashboard_live(struct request *request, struct error *err) STATUS_CHECKED;
+
+enum status rest_metrics(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_gateway_info(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_gateway_versions(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_session_open(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_session_close(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_session_config(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_session_heartbeat(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_session_configure(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_statement(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_operation_status(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_operation_cancel(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_operation_close(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_operation_result(struct request *request, struct error *err) STATUS_CHECKED;
+
+/* metrics.c: a table of all names */
+void metrics_document(struct buf *out);
 
 /* HTTP's number for an error, and its name in answers ("NOT_FOUND"). */
 int status_http(enum status status);
