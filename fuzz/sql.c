@@ -58,10 +58,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     if (catalog_new(&catalog, &err) != OK || zone_from_offset(&zone, 0, &err) != OK)
         abort();
     struct function_session functions = {.zone = zone};
-    struct sql_session session = {.catalog = catalog, .function_session = &functions};
+    const struct sql_parameter parameters[] = {{STR("a"), STR("it's :b '")}, {STR("by"), STR("")}};
+    struct sql_session session = {.catalog = catalog,
+                                  .function_session = &functions,
+                                  .parameters = parameters,
+                                  .parameter_count = 2};
     run(&session, STR(TABLES));
     run(&session, text);
     (void)sql_is_complete(text);
+    (void)sql_uses_parameter(text, parameters[0].name);
     zone_free(zone);
     catalog_free(catalog);
     return 0;

@@ -126,6 +126,9 @@ void query_wait_free(struct query_wait *wait);
 int jobs_wait(struct engine *engine);
 /* Is there a job that does not end by itself? */
 bool jobs_endless(struct engine *engine);
+/* After a signal the process has ten seconds, then it says what it waits for and exits with 1. */
+void interrupts_stage(const char *stage); /* static text */
+void interrupts_over(void);
 /* Until a signal. */
 void interrupts_wait(void);
 

@@ -242,6 +242,7 @@ enum status help_page(const char *name, struct error *err)
         }
     }
     error_set(err, ERR_NAME, "there is no page '%s'", name);
-    error_hint(err, "there are: commands, connectors, functions, settings, sql-reference");
+    error_hint(err, "there are: commands, connectors, functions, metrics, rest-api, settings, "
+                    "sql-reference");
     return ERR_NAME;
 }

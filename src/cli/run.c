@@ -362,14 +362,17 @@ static int finish(struct run *run, int code)
         buf_fini(&run->scripts[i].loaded);
         buf_fini(&run->scripts[i].shown);
     }
+    interrupts_stage("requests and pages");
     interrupts_watch(NULL);
     engine_session_free(run->session);
     process_close_http(&run->process);
     engine_free(run->engine);
+    interrupts_stage("the broker's last sync");
     if (process_fini(&run->process, &err) != OK) {
         fprintf(stderr, "leat: %s\n", err.text);
         code = EXIT_JOB_FAILED;
     }
+    interrupts_over();
     return code;
 }
 

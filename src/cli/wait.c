@@ -15,14 +15,48 @@
 
 #define QUEUE_BATCHES_MAX 64
 #define WHY_FIRST_US      INT64_C(2000000)
+#define STAGE_BYTES       300
 #define WHY_AGAIN_LOOKS   6 /* of WHY_FIRST_US each */
+
+#define END_TIME_US INT64_C(10000000)
 
 static struct {
     struct mutex mutex;
     struct condition changed;
     struct engine *engine;
     atomic_bool seen;
+    const char *stage; /* what the end waits for */
+    struct thread *watchdog;
+    bool over;
 } interrupts;
+
+static void first_running(void *context, struct engine_job *job)
+{
+    char *name = context;
+    if (!name[0] && !engine_job_wait(job, 0))
+        snprintf(name, STAGE_BYTES, " (%s)", engine_job_name(job));
+}
+
+/* From the first signal on the process has ten seconds. */
+static void watch_end(void *context)
+{
+    char name[STAGE_BYTES] = "";
+    int64_t until_us = io_monotonic_us(io_real()) + END_TIME_US, left_us = END_TIME_US;
+    mutex_lock(&interrupts.mutex);
+    while (!interrupts.over && left_us > 0) {
+        (void)condition_wait_for(&interrupts.changed, &interrupts.mutex, left_us);
+        left_us = until_us - io_monotonic_us(io_real());
+    }
+    bool over = interrupts.over;
+    if (!over && interrupts.engine)
+        engine_jobs(interrupts.engine, first_running, name);
+    const char *stage = interrupts.stage;
+    mutex_unlock(&interrupts.mutex);
+    if (over)
+        return;
+    fprintf(stderr, "leat: it did not end within ten seconds: waiting for %s%s\n", stage, name);
+    _exit(EXIT_JOB_FAILED);
+}
 
 static void interrupted(void *context, uint32_t count)
 {
@@ -36,14 +70,37 @@ static void interrupted(void *context, uint32_t count)
         engine_stop(interrupts.engine);
     else
         _exit(EXIT_FINE);
+    struct error err = {0};
+    if (thread_start(&interrupts.watchdog, "leat-end", watch_end, NULL, &err) != OK)
+        fprintf(stderr, "leat: %s\n", err.text);
     condition_broadcast(&interrupts.changed);
     mutex_unlock(&interrupts.mutex);
+}
+
+void interrupts_stage(const char *stage)
+{
+    mutex_lock(&interrupts.mutex);
+    interrupts.stage = stage;
+    mutex_unlock(&interrupts.mutex);
+}
+
+void interrupts_over(void)
+{
+    mutex_lock(&interrupts.mutex);
+    interrupts.over = true;
+    struct thread *watchdog = interrupts.watchdog;
+    interrupts.watchdog = NULL;
+    condition_broadcast(&interrupts.changed);
+    mutex_unlock(&interrupts.mutex);
+    if (watchdog)
+        thread_join(watchdog);
 }
 
 enum status interrupts_start(struct error *err)
 {
     mutex_init(&interrupts.mutex);
     condition_init(&interrupts.changed);
+    interrupts.stage = "the jobs";
     return signals_start(interrupted, NULL, err);
 }
 
