@@ -48,7 +48,10 @@ static void set_failed(struct live_query *query, const struct error *err)
 
 /* ---- rows: on a worker's thread */
 
-static void add_columns(struct live_query *query, const struct plan_node *collect)
+/* A whole result, which is never changed row by row, goes without its key: the order is the
+ * query's. */
+static void add_columns(struct live_query *query, const struct plan_node *collect,
+                        enum live_shape shape)
 {
     struct buf *out = &query->columns, type;
     buf_init(&type, 4096);
@@ -64,9 +67,11 @@ static void add_columns(struct live_query *query, const struct plan_node *collec
         buf_append_byte(out, '}');
     }
     buf_append_text(out, "],\"key\":[");
-    for (uint32_t i = 0; i < query->key_count; i++)
+    for (uint32_t i = 0; i < query->key_count && !query->bounded; i++)
         buf_printf(out, i ? ",%u" : "%u", query->key[i]);
-    buf_append_text(out, "],");
+    buf_append_byte(out, ']');
+    json_add_bool(out, "append", shape == LIVE_APPEND);
+    buf_append_byte(out, ',');
     buf_fini(&type);
 }
 
@@ -94,7 +99,7 @@ static void on_columns(void *context, const struct plan_node *collect, bool boun
     enum status status = live_rows_init(rows, shape, query->keep, &err);
     rows->seq = seq + 1;
     if (status == OK)
-        add_columns(query, collect);
+        add_columns(query, collect, shape);
     query->has_columns = status == OK && !query->columns.failed;
     mutex_unlock(&query->mutex);
 }

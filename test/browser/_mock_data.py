@@ -44,7 +44,7 @@ DASHBOARDS = {
                    panel("slices", "Slices", "pie", 6, 4, x="name", y=["value"], unit="<b>"),
                    panel("rows", "Rows", "table", 6, 4),
                    panel("lines", "Lines", "line", 6, 4, x="name", y=["value"], series="name"),
-                   panel("one", "One", "number", 3, 2, x="name", y=["value"])],
+                   panel("one", "", "number", 3, 2, x="name", y=["value"])],
     },
     "states": {
         "title": "States of panels",

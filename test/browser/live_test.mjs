@@ -31,7 +31,7 @@ const tests = {
   async "a stream that ends is opened again, with what came meanwhile"() {
     const page = await open();
     await mock.control("refuse", { seconds: 1.5 });
-    await until(() => badge(page), "Reconnecting · showing the last values", "the state while there is no server");
+    await until(() => badge(page), "Reconnecting · leat is starting", "the state while there is no server");
     same((await number(page, "count")) !== "", true, "the last values stay");
     await mock.control("order", { count: 3 });
     await until(() => badge(page), "Live", "the state afterwards");
@@ -54,6 +54,15 @@ const tests = {
       await until(() => badge(page), "Live", "the state afterwards");
       await current(page);
     }
+    clean(page);
+  },
+
+  async "a leat that says goodbye is said to be stopped"() {
+    const page = await open();
+    await mock.control("raw", { text: "event: bye\ndata: {}\n\n" });
+    await mock.control("refuse", { seconds: 0.5 });
+    await until(() => badge(page), "Reconnecting · leat was stopped", "the state");
+    await until(() => badge(page), "Live", "the state afterwards");
     clean(page);
   },
 

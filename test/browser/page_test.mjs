@@ -203,6 +203,7 @@ const tests = {
       await page.waitForSelector("[data-panel=rows] td");
       const shown = await page.evaluate(() => [...document.querySelectorAll("[data-panel=rows] tbody tr td:first-child")].map((cell) => cell.textContent));
       for (const text of ["<script>window.hacked=1</script>", "__proto__", "{a|b} {c}", "'; DROP TABLE orders; --"]) check(shown.includes(text), `${text} is not shown in ${shown}`);
+      same(await text(page, "[data-panel=one] h2"), "one", "the title of a panel without one");
       same((await spoken(page, "bars"))["constructor"], "11", "the bar of constructor");
       same(await page.evaluate(() => [window.hacked ?? null, document.querySelectorAll("main img, main script, main b").length]), [null, 0], "markup from data");
       const { width, height } = viewport;

@@ -42,7 +42,7 @@ check(first.answer.status == 200 and first.answer.headers["Content-Type"] == "te
 check(first.wait(lambda name, data: name == "hello" and data["dashboard"] == "sales"), "hello comes")
 
 snapshot = first.wait(lambda name, data: name == "snapshot" and data["panel"] == "cards")
-check(snapshot and snapshot["key"] == [0] and [c["name"] for c in snapshot["columns"]] == ["card", "total"],
+check(snapshot and snapshot["key"] == [0] and snapshot["append"] is False and [c["name"] for c in snapshot["columns"]] == ["card", "total"],
       "a keyed panel has its key and columns", snapshot)
 changes = first.wait(lambda name, data: name == "changes" and data["panel"] == "cards")
 check(changes is not None, "its changes come")
@@ -62,7 +62,8 @@ check(len(newest) >= 5 and [row[0] for row in newest] == sorted(row[0] for row i
       "newest rows come in order", newest[-6:])
 late = Events(server, "/api/v1/dashboards/sales/live")
 snapshot = late.wait(lambda name, data: name == "snapshot" and data["panel"] == "newest" and data["rows"])
-check(snapshot and len(snapshot["rows"]) <= 5 and snapshot["key"] == [], "a later viewer gets the newest five", snapshot)
+check(snapshot and len(snapshot["rows"]) <= 5 and snapshot["key"] == [] and snapshot["append"] is True,
+      "a later viewer gets the newest five", snapshot)
 
 # the same query for two viewers is one job; another selector value is another one
 jobs = [job["name"] for job in server.get("/api/v1/jobs")["jobs"] if job["state"] == "RUNNING"]
@@ -79,7 +80,7 @@ check(status and status["state"] == "failed" and "crad" in status["why"] and "li
       and "card" in status["why"], "a panel that cannot run says why, the others go on", status)
 check("panel \"broken\"" in server.stderr(), "that was told at the start", server.stderr())
 snapshot = first.wait(lambda name, data: name == "snapshot" and data["panel"] == "constant")
-check(snapshot and snapshot["rows"] == [[1, "a"], [2, "b"]], "a bounded panel is in order", snapshot)
+check(snapshot and snapshot["rows"] == [[1, "a"], [2, "b"]] and snapshot["key"] == [] and snapshot["append"] is False, "a bounded panel is in order", snapshot)
 time.sleep(0.7)
 with first.changed:
     told = sum(name == "snapshot" and data["panel"] == "constant" for name, data, _ in first.events)

@@ -33,6 +33,15 @@ export interface Panel {
   sort?: "x" | "y" | "none";
 }
 
+/** Titles and labels may be left out of the file: then the id stands for them. */
+export function withTitles(dashboard: Dashboard): Dashboard {
+  return {
+    ...dashboard,
+    selectors: (dashboard.selectors ?? []).map((one) => ({ ...one, label: one.label || one.id })),
+    panels: dashboard.panels.map((one) => ({ ...one, title: one.title || one.id })),
+  };
+}
+
 export interface Dashboard {
   title: string;
   selectors?: Selector[];

@@ -71,6 +71,7 @@ export class DashboardLive {
   }
 
   private take({ event, data }: SseEvent): void {
+    if (event === "bye") throw new Error("leat was stopped");
     if (!["hello", "snapshot", "changes", "status"].includes(event)) return;
     const frame = parse(data);
     if (event === "hello") {

@@ -97,7 +97,7 @@ export class LiveStream {
     try {
       await this.read(abort.signal);
     } catch (problem) {
-      if (problem instanceof ApiError && [401, 403, 404].includes(problem.status)) {
+      if (problem instanceof ApiError && [400, 401, 403, 404].includes(problem.status)) {
         if (!abort.signal.aborted) this.handlers.state({ name: "refused", error: problem });
         return this.close();
       }

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ApiError, get, unreachable } from "../base/api";
 import { address, replaceRoute } from "../base/router";
-import type { Dashboard, Selector } from "../base/types";
+import { withTitles, type Dashboard, type Selector } from "../base/types";
 import { DashboardLive } from "../live/dashboard_live";
 import type { StreamState } from "../live/stream";
 import { PanelFrame } from "../panels/panel";
@@ -21,7 +21,7 @@ function useDashboard(name: string, start: number): { dashboard: Dashboard | nul
     let timer: ReturnType<typeof setTimeout> | undefined;
     async function ask(): Promise<void> {
       try {
-        const fresh = await get<Dashboard>(`/api/v1/dashboards/${encodeURIComponent(name)}`, abort.signal);
+        const fresh = withTitles(await get<Dashboard>(`/api/v1/dashboards/${encodeURIComponent(name)}`, abort.signal));
         setDashboard((before) => (JSON.stringify(before) === JSON.stringify(fresh) ? before : fresh));
         setError(null);
       } catch (problem) {
