@@ -1,14 +1,20 @@
 /* http_ingest_endpoint.c - the queue of requests, the turns of the worker, answers when rows are
  * durable.
  *
- *   queue --turn--> lane (a partition): posts by end offset, a watch on its high watermark -->
- * done()
+ *   queue --turn--> lane (a partition): posts by end offset --watch on the high watermark--> done()
  *
  * The worker is one job at a time on a pool of one thread: it runs when a request comes or a watch
- * fires and ends when there is nothing left to do. What it needs alone has no lock; the mutex
- * guards the queue, the counts and `scheduled`, and is never held while something else is called
- * that could wait for it. Limits: bytes taken and not answered (max-pending-bytes), a body
- * (max-body-bytes), bytes of a turn.
+ * fires and ends when there is nothing left to do. While rows wait for their round of fsyncs, small
+ * requests stay in the queue: they could be durable no sooner than with the round after, and are
+ * taken together when the watch fires.
+ *
+ * What the worker needs alone has no lock; the mutex guards the queue, the counts and `scheduled`,
+ * and is never held while something else is called that could wait for it.
+ *
+ * Invariant: while the worker does not run, the queue is empty or a watch is armed.
+ *
+ * Limits: bytes taken and not answered (max-pending-bytes), a body (max-body-bytes), bytes of a
+ * turn.
  */
 #include <inttypes.h>
 
@@ -18,8 +24,9 @@
 #include "connector/kafka/kafka.h"
 #include "os/logger.h"
 
-#define TURN_BYTES    (4u << 20) /* bodies of a turn; one at least */
-#define REQUEST_BYTES 512        /* what a request costs beside its body */
+#define TURN_BYTES    (4u << 20)   /* bodies of a turn; one at least */
+#define GATHER_BYTES  (256u << 10) /* in the queue: worth a turn even while others wait */
+#define REQUEST_BYTES 512          /* what a request costs beside its body */
 #define RETRY_AFTER_S 1
 #define COMPLAIN_US   INT64_C(10000000)
 
@@ -44,12 +51,14 @@ struct ingest {
     struct lane *lanes;
     struct io_pool *pool;
     struct ingest_intake intake;
-    int64_t complained_us; /* once until it has been quiet for a while */
+    struct ingest_posts finished; /* answers to be given */
+    int64_t complained_us;        /* once until it has been quiet for a while */
     /* under the mutex */
     struct mutex mutex;
     struct condition answered;
     struct ingest_posts queue;
-    size_t pending_bytes;
+    size_t queued_bytes, pending_bytes;
+    bool rows_wait;       /* some lane has posts; as of the last turn */
     uint32_t taken_count; /* and not answered */
     bool scheduled;       /* the job runs or is about to */
     bool shut;
@@ -86,18 +95,31 @@ static struct ingest_post *posts_take(struct ingest_posts *posts)
 
 /* ---- answers; on the worker's thread ---- */
 
-static void post_done(struct ingest *ingest, struct ingest_post *post)
+/* All that have their answers. */
+static void answers_give(struct ingest *ingest)
 {
-    struct endpoint_request *request = post->request;
+    struct ingest_post *post;
+    size_t bytes = 0;
+    uint32_t count = 0;
+    for (post = ingest->finished.first; post; post = post->next) {
+        bytes += post->charged_bytes;
+        count++;
+    }
+    if (!count)
+        return;
     mutex_lock(&ingest->mutex);
-    ingest->pending_bytes -= post->charged_bytes;
+    ingest->pending_bytes -= bytes;
     mutex_unlock(&ingest->mutex);
-    if (post->listed)
-        buf_fini(&post->errors);
-    mem_free(post);
-    request->done(request);
+    while ((post = posts_take(&ingest->finished))) {
+        struct endpoint_request *request = post->request;
+        if (post->listed)
+            buf_fini(&post->errors);
+        mem_free(post);
+        request->done(request);
+    }
     mutex_lock(&ingest->mutex);
-    if (--ingest->taken_count == 0)
+    ingest->taken_count -= count;
+    if (ingest->taken_count == 0)
         condition_broadcast(&ingest->answered);
     mutex_unlock(&ingest->mutex);
 }
@@ -110,14 +132,14 @@ static void post_failed(struct ingest *ingest, struct ingest_post *post, const c
                         "the rows cannot be stored in topic '%s': %s", ingest->topic_name, reason);
         post->request->retry_after_s = RETRY_AFTER_S;
     }
-    post_done(ingest, post);
+    posts_add(&ingest->finished, post);
 }
 
 static void post_answered(struct ingest *ingest, struct ingest_post *post)
 {
     if (!post->refused)
         ingest_answer(post);
-    post_done(ingest, post);
+    posts_add(&ingest->finished, post);
 }
 
 /* ---- lanes ---- */
@@ -198,6 +220,12 @@ static void run_turn(struct ingest *ingest, struct ingest_posts *posts)
     }
 }
 
+/* Mutex held. */
+static bool has_turn(const struct ingest *ingest)
+{
+    return ingest->queue.first && (!ingest->rows_wait || ingest->queued_bytes >= GATHER_BYTES);
+}
+
 /* The next bodies, first in, first out. False: nothing to do, and the job is over. */
 static bool take_turn(struct ingest *ingest, struct ingest_posts *posts)
 {
@@ -205,14 +233,19 @@ static bool take_turn(struct ingest *ingest, struct ingest_posts *posts)
     bool fired = false;
     posts_init(posts);
     mutex_lock(&ingest->mutex);
-    while (ingest->queue.first &&
+    ingest->rows_wait = false;
+    for (uint32_t i = 0; i < ingest->lane_count; i++) {
+        fired |= atomic_load(&ingest->lanes[i].fired);
+        ingest->rows_wait |= ingest->lanes[i].waiting.first != NULL;
+    }
+    bool turn = has_turn(ingest);
+    while (turn && ingest->queue.first &&
            (!bytes || bytes + ingest->queue.first->charged_bytes <= TURN_BYTES)) {
         struct ingest_post *post = posts_take(&ingest->queue);
         bytes += post->charged_bytes;
         posts_add(posts, post);
     }
-    for (uint32_t i = 0; i < ingest->lane_count; i++)
-        fired |= atomic_load(&ingest->lanes[i].fired);
+    ingest->queued_bytes -= bytes;
     ingest->scheduled = posts->first || fired;
     bool more = ingest->scheduled;
     mutex_unlock(&ingest->mutex);
@@ -228,6 +261,7 @@ static void work(struct io_job *job)
             run_turn(ingest, &posts);
         for (uint32_t i = 0; i < ingest->lane_count; i++)
             lane_settle(&ingest->lanes[i]);
+        answers_give(ingest);
     }
 }
 
@@ -306,9 +340,10 @@ static bool take(struct ingest *ingest, struct ingest_post *post)
     bool submit = false;
     if (good) {
         posts_add(&ingest->queue, post);
+        ingest->queued_bytes += post->charged_bytes;
         ingest->pending_bytes += post->charged_bytes;
         ingest->taken_count++;
-        submit = schedule(ingest);
+        submit = has_turn(ingest) && schedule(ingest);
     } else {
         refuse_for_now(ingest, post->request);
     }
@@ -439,6 +474,7 @@ static enum status open_endpoint(const struct endpoint_settings *settings, struc
     mutex_init(&ingest->mutex);
     condition_init(&ingest->answered);
     posts_init(&ingest->queue);
+    posts_init(&ingest->finished);
     enum status status = start(ingest, settings, err);
     if (status != OK) {
         destroy(ingest);
