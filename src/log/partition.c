@@ -116,7 +116,7 @@ enum status partition_close_files(struct log_partition *partition, struct error 
     uint32_t count = partition->segment_count;
     struct segment *last = count ? partition->segments[count - 1] : NULL;
 
-    if (last && !last->sealed) {
+    if (last && !last->sealed && last->size_bytes != last->indexed_bytes) {
         segment_seal(last);
         TRY(segment_index_write(last, err));
         segment_file_done(last);

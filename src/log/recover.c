@@ -189,7 +189,9 @@ static enum status load_clean_tail(struct recovery *recovery, struct segment *se
         segment->max_timestamp_relative = last.relative_offset;
     }
     segment->size_bytes = position;
-    return walk_from(recovery, segment, position, size_bytes, false, NULL, err);
+    TRY(walk_from(recovery, segment, position, size_bytes, false, NULL, err));
+    segment->indexed_bytes = size_bytes;
+    return OK;
 }
 
 /* Verify all of a segment; cut it at the first damage (*out_cut). */

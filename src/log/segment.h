@@ -43,6 +43,7 @@ struct segment {
     uint64_t visible_bytes;   /* below the high watermark */
     uint64_t synced_bytes;    /* fsynced */
     uint64_t round_bytes;     /* goal of the sync round under way */
+    uint64_t indexed_bytes;   /* the size for which the index files are right; 0: none known */
     int64_t next_offset;      /* after the last batch */
     int64_t max_timestamp_ms; /* -1: none */
     int64_t first_timestamp_ms;

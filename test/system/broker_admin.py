@@ -286,27 +286,38 @@ def test_producers(broker):
     check(error == OK and [(one[0], one[1], one[2]) for one in found] == [(identity, 1, 1)], "described", found)
 
 
-def test_produce_by_id():
-    create("by-id")
-    answer = ask(3, 12, short_array([b"\0" * 16 + short_text("by-id") + b"\0"]) + b"\0\0\0", True)
+def topic_id(name):
+    """Metadata 12, without making the topic."""
+    answer = ask(3, 12, short_array([b"\0" * 16 + short_text(name) + b"\0"]) + b"\0\0\0", True)
     answer.take("i")
     answer.short_array(lambda: (answer.take("i"), answer.short_text(), answer.take("i"), answer.short_text(), answer.tags()))
     answer.short_text()
     answer.take("i")
     answer.short()
-    answer.take("h")
-    answer.short_text()
-    identity = answer.take("16s")
-    for topic_id, wanted in [(identity, OK), (b"\1" * 16, UNKNOWN_ID)]:
+    error, _ = answer.take("h"), answer.short_text()
+    return answer.take("16s") if error == OK else None
+
+
+def test_by_id():
+    create("by-id")
+    identity = topic_id("by-id")
+    for asked, wanted in [(identity, OK), (b"\1" * 16, UNKNOWN_ID)]:
         records = batch(1)
-        body = b"\0" + struct.pack(">hi", -1, 5000) + short_array([topic_id + short_array(
+        body = b"\0" + struct.pack(">hi", -1, 5000) + short_array([asked + short_array(
             [struct.pack(">i", 0) + bytes([len(records) + 1]) + records + b"\0"]) + b"\0"]) + b"\0"
         answer = ask(0, 13, body, True)
         answer.short()
         got = answer.take("16s")
         answer.short()
         _, error, _ = answer.take("ihq")
-        check(got == topic_id and error == wanted, f"Produce by topic id: {wanted}", (got, error))
+        check(got == asked and error == wanted, f"Produce by topic id: {wanted}", (got, error))
+    for asked, wanted in [(b"\1" * 16, UNKNOWN_ID), (identity, OK), (identity, UNKNOWN_ID)]:
+        answer = ask(20, 6, short_array([b"\0" + asked + b"\0"]) + struct.pack(">i", 5000) + b"\0", True)
+        answer.take("i")
+        name, got, error = answer.short_array(lambda: (answer.short_text(), answer.take("16s"), answer.take("h"),
+                                                       answer.short_text(), answer.tags()))[0][:3]
+        check(got == asked and error == wanted, f"DeleteTopics by id: {wanted}", (name, got, error))
+    check(topic_id("by-id") is None, "it is gone")
 
 
 def main():
@@ -315,7 +326,7 @@ def main():
     test_records()
     test_pages()
     test_producers(broker)
-    test_produce_by_id()
+    test_by_id()
     check(broker.stop() == 0, "clean stop")
     finish()
 
