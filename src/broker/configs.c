@@ -277,7 +277,10 @@ static void change_resource(struct call *call, const struct changes *changes, bo
             return;
         }
     }
-    if (changes->type == RESOURCE_TOPIC)
+    if (changes->type == RESOURCE_TOPIC && is_internal_topic(changes->name))
+        change_refuse(call, result, KAFKA_INVALID_CONFIG,
+                      "the broker keeps this topic by itself: its configs are fixed");
+    else if (changes->type == RESOURCE_TOPIC)
         change_topic(call, changes, validate_only, result);
     else if (changes->type == RESOURCE_BROKER)
         change_broker(call, changes, result);

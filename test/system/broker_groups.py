@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _broker import *  # noqa: E402,F403
 from confluent_kafka import Consumer, KafkaException, TopicPartition  # noqa: E402
-from confluent_kafka.admin import AdminClient, NewTopic  # noqa: E402
+from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic  # noqa: E402
 
 PARTITIONS = 4
 
@@ -314,11 +314,15 @@ def test_internal_topic():
     check("__consumer_offsets" in topics, "the offsets' topic is listed", list(topics))
     errors = produce_all("__consumer_offsets", [(b"k", b"v", None, None)])
     check(len(errors) == 1, "... and clients may not write to it", errors)
-    try:
-        admin.delete_topics(["__consumer_offsets"])["__consumer_offsets"].result(10)
-        check(False, "... nor delete it")
-    except KafkaException as error:
-        check(True, "... nor delete it", error)
+    for name, request in (("delete it", lambda: admin.delete_topics(["__consumer_offsets"])),
+                          ("add partitions", lambda: admin.create_partitions([NewPartitions("__consumer_offsets", 3)])),
+                          ("change its settings", lambda: admin.alter_configs(
+                              [ConfigResource("topic", "__consumer_offsets", {"retention.ms": "1000"})]))):
+        try:
+            list(request().values())[0].result(10)
+            check(False, f"... nor {name}")
+        except KafkaException:
+            check(True, f"... nor {name}")
 
 
 def main():

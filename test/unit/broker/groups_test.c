@@ -189,6 +189,53 @@ TEST(a_group_is_shown_with_its_lag)
     simio_free(io);
 }
 
+struct asker {
+    struct broker *broker;
+    _Atomic bool ending;
+    _Atomic size_t asked;
+    size_t partitions;
+};
+
+static void ask(void *context)
+{
+    struct asker *asker = context;
+    struct arena arena;
+    arena_init(&arena, NULL, 1 << 20);
+    while (!asker->ending) {
+        struct broker_group *groups;
+        size_t count;
+        struct error err = {0};
+        arena_reset(&arena);
+        if (broker_groups(asker->broker, &arena, &groups, &count, &err) != OK)
+            break;
+        asker->asked++;
+        asker->partitions += count ? groups[0].partition_count : 0;
+    }
+    arena_fini(&arena);
+}
+
+TEST(groups_may_be_asked_for_from_any_thread)
+{
+    struct io *io = simio_new(1);
+    struct error err = {0};
+    struct rig rig;
+    struct thread *thread;
+    int16_t code = -2;
+    CHECK_OK(rig_open(&rig, io, &err));
+    become_member(&rig);
+    struct asker asker = {.broker = rig.broker};
+    CHECK_OK(thread_start(&thread, "asker", ask, &asker, &err));
+    for (int i = 0; i < 300 || !asker.asked; i++) {
+        CHECK_OK(commit(&rig, "g", member_id, 1, i, &code, &err));
+        CHECK_INT(code, KAFKA_NONE);
+    }
+    asker.ending = true;
+    thread_join(thread);
+    CHECK_INT(asker.partitions, asker.asked);
+    rig_close(&rig);
+    simio_free(io);
+}
+
 TEST(offsets_of_a_group_without_members_expire)
 {
     struct io *io = simio_new(1);
