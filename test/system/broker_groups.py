@@ -257,11 +257,11 @@ def test_kill(broker):
     for turn in range(5):
         process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "commit", group, topic,
                                     str((turn + 1) * 1000000)], stdout=subprocess.PIPE, text=True)
-        process.stdout.readline()
+        first = [process.stdout.readline().split() for _ in range(2)]  # it is at work
         time.sleep(0.2 + 0.1 * turn)
         broker.kill()
         process.kill()
-        lines = [line.split() for line in process.communicate()[0].split("\n")[:-1]]
+        lines = first + [line.split() for line in process.communicate()[0].split("\n")[:-1]]
         tried = max([tried] + [int(words[1]) for words in lines if len(words) == 2])
         acknowledged = max([acknowledged] + [int(words[1]) for words in lines if len(words) == 2 and words[0] == "a"])
         broker.start()
