@@ -66,6 +66,24 @@ const tests = {
     same(other.problems, [], "console");
   },
 
+  async "a statement of one's own runs, and its error has a place"() {
+    const other = await openPage(browser);
+    await other.goto(leat.found[0] + "#/sql");
+    const rows = () => other.evaluate(() => [...document.querySelectorAll(".result tbody tr")].map((row) => [...row.children].map((cell) => cell.textContent)));
+    await other.getByLabel("Statement").fill("SELECT order_card_type, COUNT(*) AS n FROM order_events GROUP BY order_card_type");
+    await other.getByRole("button", { name: "Run" }).click();
+    const count = async () => Number((await rows()).find((row) => row[0] === "Visa")?.[1] ?? 0);
+    const first = await until(count, undefined, "a count", 30000);
+    await until(async () => (await count()) > first, true, "a larger count", 30000);
+    same((await rows()).find((row) => row[0] === hostile), [hostile, "1"], "the order by kcat");
+    await other.getByRole("button", { name: "Stop" }).click();
+    await until(async () => (await text(other, ".result-foot")).startsWith("Stopped"), true, "stopped", 30000);
+    await other.getByLabel("Statement").fill("SELECT nothing FROM order_events");
+    await other.getByRole("button", { name: "Run" }).click();
+    await until(async () => (await text(other, ".problem").catch(() => "")).includes("column 8"), true, "the error", 30000);
+    same(other.problems.filter((one) => !one.includes("400")), [], "console");
+  },
+
   async "killed and started again: the open page goes on, nothing is lost"() {
     const before = cents(await number(page, "total"));
     leat.child.removeAllListeners("exit");

@@ -39,7 +39,7 @@ class Mock:
     def __init__(self, options):
         self.options, self.token = options, "mock-token"
         self.lock, self.watchers = threading.RLock(), []
-        self.shop, self.fixed = data.Shop(1), data.fixed_tables()
+        self.shop, self.fixed, self.gateway = data.Shop(1), data.fixed_tables(), Gateway()
         self.refuse_until, self.stopped, self.opened, self.delay = 0, [], 0, 0
         self.start_ms, self.mute = START_MS, False
         for _ in range(options.orders):
@@ -142,6 +142,7 @@ class Mock:
                 for watcher in self.watchers:
                     watcher.queue.put(None)
             return {"watchers": len(self.watchers), "opened": self.opened, "stopped": self.stopped,
+                    "statements": sum("closed" not in one for one in self.gateway.operations.values()),
                     "total": str(self.shop.total), "orders": self.shop.number,
                     "sums": {kind: {key: str(sum_) for key, sum_ in sums.items()} for kind, sums in self.shop.sums.items()}}
 
@@ -183,6 +184,57 @@ class Mock:
         return None
 
 
+class Gateway:
+    """The statement API: SELECT counts up and never ends, SHOW has an end, what starts with FAIL fails, others are DDL."""
+
+    def __init__(self):
+        self.sessions, self.operations = 0, {}
+
+    def post(self, path, body):
+        parts = path.split("/")
+        if path == "/v3/sessions":
+            self.sessions += 1
+            return 200, {"sessionHandle": f"session-{self.sessions}"}
+        if parts[-1] == "statements" and parts[3] == f"session-{self.sessions}":
+            if body["statement"].startswith("FAIL"):
+                return 400, {"errors": ["Table ordrs does not exist (line 1, column 15)\nSELECT * FROM ordrs\n"
+                                        "              ^~~~~\nDid you mean orders?"]}
+            handle = f"operation-{len(self.operations) + 1}"
+            self.operations[handle] = {"statement": body["statement"], "asked": 0, "ended": False}
+            return 200, {"operationHandle": handle}
+        if parts[-1] == "close" and parts[5] in self.operations:
+            self.operations[parts[5]]["closed"] = True
+            return 200, {"status": "CLOSED"}
+        if parts[-1] == "cancel" and parts[5] in self.operations:
+            self.operations[parts[5]]["ended"] = True
+            return 200, {"status": "CANCELED"}
+        return 404, {"errors": [f"There is no {path}."]}
+
+    def result(self, path):
+        parts = path.split("/")
+        operation, token = self.operations[parts[5]], int(parts[7])
+        after = {"nextResultUri": "/".join(parts[:7]) + f"/{token + 1}?rowFormat=JSON"}
+
+        def payload(columns, rows):
+            data_rows = [{"kind": kind, "fields": fields} for kind, fields in rows]
+            return dict({"resultType": "PAYLOAD", "results": {"columns": [
+                {"name": name, "logicalType": {"type": kind}} for name, kind in columns], "data": data_rows}}, **after)
+        if operation["ended"] or (token > 1 and not operation["statement"].startswith("SELECT")):
+            return {"resultType": "EOS"}
+        operation["asked"] += 1
+        if operation["asked"] == 1:
+            return dict({"resultType": "NOT_READY"}, **after)
+        if token == 0:
+            return payload([], [])
+        if operation["statement"].startswith("SELECT"):
+            rows = [("INSERT", ["orders", 2]), ("INSERT", ["<b>sum</b>", None])] if token == 1 else \
+                [("UPDATE_BEFORE", ["orders", token]), ("UPDATE_AFTER", ["orders", token + 1])]
+            return payload([("name", "VARCHAR"), ("value", "BIGINT")], rows)
+        if operation["statement"].startswith("SHOW"):
+            return payload([("table name", "VARCHAR")], [("INSERT", [table["name"]]) for table in data.TABLES])
+        return payload([("result", "VARCHAR")], [("INSERT", ["OK"])])
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     mock: Mock
@@ -214,10 +266,13 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return self.fail(503, "STARTING", "leat is starting.")
         time.sleep(self.mock.delay)
-        if not path.startswith("/api/"):
+        if not path.startswith(("/api/", "/v3/")):
             return self.asset(path)
         if not self.allowed():
             return None
+        if path.startswith("/v3/"):
+            with self.mock.lock:
+                return self.reply(200, self.mock.gateway.result(path))
         parts = path.split("/")
         if len(parts) == 6 and parts[3] == "dashboards" and parts[5] == "live":
             return self.live(parts[4], dict(urllib.parse.parse_qsl(address.query)))
@@ -242,8 +297,17 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Content-Type") != "application/json":
             return self.fail(415, "UNSUPPORTED_MEDIA_TYPE", "The content type has to be application/json.")
         with self.mock.lock:
+            if self.path.startswith("/v3/"):
+                return self.reply(*self.mock.gateway.post(self.path, body))
             self.mock.stopped.append(self.path)
         return self.reply(202, {})
+
+    def do_DELETE(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if not self.allowed():
+            return None
+        with self.mock.lock:
+            return self.reply(*self.mock.gateway.post(self.path, {}))
 
     def live(self, dashboard, selectors):
         if dashboard not in self.mock.dashboards():

@@ -6,6 +6,7 @@ import { DashboardView } from "./views/dashboard";
 import { DashboardsView } from "./views/dashboards";
 import { JobView } from "./views/job";
 import { JobsView } from "./views/jobs";
+import { SqlView } from "./views/sql";
 import { TablesView, TableView } from "./views/tables";
 import { TopicsView, TopicView } from "./views/topics";
 import { Empty } from "./ui/notice";
@@ -15,6 +16,7 @@ const VIEWS = [
   ["jobs", "Jobs"],
   ["tables", "Tables"],
   ["topics", "Topics"],
+  ["sql", "SQL"],
 ] as const;
 
 export function App() {
@@ -69,6 +71,8 @@ function View({ route: { view, argument, query } }: { route: Route }) {
       return argument ? <TableView key={argument} name={argument} /> : <TablesView />;
     case "topics":
       return argument ? <TopicView key={argument} name={argument} /> : <TopicsView />;
+    case "sql":
+      return <SqlView />;
     default:
       return (
         <Empty icon="fail" title="There is nothing at this address">

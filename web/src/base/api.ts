@@ -72,7 +72,7 @@ export async function send<T>(method: "POST" | "DELETE", path: string, body: unk
   const response = await request(path, {
     method,
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
+    ...(method === "POST" ? { body: JSON.stringify(body) } : {}),
   });
   const text = await response.text();
   return (text ? JSON.parse(text) : {}) as T;
