@@ -67,7 +67,8 @@ struct json_shape_item { /* up to a value, from the structural character behind 
 };
 struct json_shape_rest {
     struct json_shape_piece piece;
-    uint32_t first, offset; /* structural character where its item begins, and bytes from there */
+    uint32_t first, last; /* structural characters where its item begins and ends */
+    uint32_t offset;      /* bytes from the first one */
 };
 struct json_shape_wanted {
     uint32_t value; /* structural character */

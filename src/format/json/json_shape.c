@@ -44,7 +44,7 @@ CLONES static bool has_shape(const struct json_shape *shape, const uint8_t *text
                              const uint32_t *position)
 {
     uint64_t __attribute__((vector_size(JSON_SHAPE_BYTES))) bytes = {0};
-    uint32_t differs = 0;
+    uint32_t differs = 0, start;
     const uint32_t *next = position;
     const struct json_shape_item *item = shape->items, *last = item + shape->item_count;
     for (; item < last; item++) {
@@ -56,7 +56,10 @@ CLONES static bool has_shape(const struct json_shape *shape, const uint8_t *text
     COMPARE(bytes, last->piece, text + *next);
     for (uint32_t i = 0; i < shape->rest_count; i++) {
         const struct json_shape_rest *rest = &shape->rests[i];
-        COMPARE(bytes, rest->piece, text + position[rest->first] + rest->offset);
+        start = position[rest->first] + rest->offset;
+        if (start > position[rest->last]) /* it is shorter, and the text may be at its end */
+            return false;
+        COMPARE(bytes, rest->piece, text + start);
     }
     for (int i = 0; i < LANES; i++)
         differs |= bytes[i] != 0;
@@ -108,6 +111,7 @@ static bool set_item(struct json_shape *shape, struct json_shape_item *item, con
         struct json_shape_rest *rest = &shape->rests[shape->rest_count++];
         set_piece(&rest->piece, start + offset, length - offset);
         rest->first = first;
+        rest->last = last;
         rest->offset = offset;
     }
     return true;

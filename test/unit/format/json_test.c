@@ -368,8 +368,12 @@ TEST(shapes)
         "{ \"a\" : 1 , \"s\" : null , \"u\" : true }",
         "{}",
         "{\n  \"a\": 1,\n  \"s\": \"pretty\"\n}\n",
+        "{\"a key of more than a hundred bytes, of which those that are compared last would lie "
+        "far "
+        "behind a short document that ends the text\":1}",
     };
     static const char *const others[] = {
+        "{\"a\":7}",
         "{\"a\": 1e5, \"u\": \"x\", \"s\": \"visa\"}",
         "{\"a\": -0, \"u\": \"x\", \"s\": \"\"}",
         "{\"a\": 007, \"u\": \"x\", \"s\": \"visa\"}",
