@@ -16,10 +16,13 @@
  */
 #include "format/json/json_int.h"
 
-#if defined(__x86_64__)
-#define CLONES __attribute__((target_clones("avx2", "default")))
-#else
+/* Resolvers of ifuncs run before a sanitizer is ready. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__x86_64__)
 #define CLONES
+#elif defined(__has_feature)
+#define CLONES
+#else
+#define CLONES __attribute__((target_clones("avx2", "default")))
 #endif
 
 /* Pieces lie in the group's text, which is followed by BUFFER_PADDING readable bytes. */

@@ -340,6 +340,29 @@ TEST(too_much_at_once_is_told_to_come_again)
     close_world();
 }
 
+TEST(a_topic_of_several_partitions)
+{
+    struct log_offsets offsets;
+    int64_t sum = 0, least = INT64_MAX;
+    buf_init(&stored, 1 << 20);
+    ingest_open(&world, NULL);
+    struct log_topic *several;
+    CHECK(log_topic_create(broker_log(world.broker), STR("p"), 3, NULL, 0, &several, &world.err) ==
+          OK);
+    CHECK(ingest_sql(&world, "CREATE TABLE t (a INT) " INGEST("p", "")) == OK);
+    for (int i = 0; i < 30; i++)
+        CHECK_STR(ask("t", JSON, "[{},{}]"), "200 {\"accepted\":2}");
+    for (uint32_t i = 0; i < 3; i++) {
+        log_partition_offsets(log_topic_partition(several, i), &offsets);
+        sum += offsets.high_watermark;
+        least = offsets.high_watermark < least ? offsets.high_watermark : least;
+    }
+    CHECK_INT(sum, 60);
+    CHECK(least > 0);
+    log_topic_unref(several);
+    close_world();
+}
+
 /* ---- coming and going */
 
 TEST(dropped_deleted_and_made_again)
