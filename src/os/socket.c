@@ -22,7 +22,7 @@
 
 #define BACKLOG        1024
 #define NEXT_PORTS_MAX 100
-#define GIVE_UP_MS     60000
+#define GIVE_UP_MS     600000
 
 /* sendfile() has no MSG_NOSIGNAL: a peer that has gone must not end the process. */
 static void ignore_sigpipe(void)

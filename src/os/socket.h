@@ -43,7 +43,7 @@ void socket_local_host(int fd, char *host, size_t host_size);
 /* Ends both directions; the descriptor stays open. For a connection that somebody else closes. */
 void socket_shutdown(int fd);
 /* What the system holds back for a peer that does not read: about bytes, instead of megabytes. A
- * peer that does not even acknowledge is given up after a minute. */
+ * peer that does not even acknowledge, or takes nothing, is given up after ten minutes. */
 void socket_bound_unsent(int fd, int bytes);
 void socket_close(int fd);
 

@@ -137,6 +137,12 @@ void gateway_remember_insert(struct gateway *gateway, uint32_t job_id)
     mutex_unlock(&gateway->mutex);
 }
 
+void gateway_tidy(struct gateway *gateway)
+{
+    end_sessions(gateway, false);
+    release_inserts(gateway);
+}
+
 static enum status session_make(struct gateway *gateway, const struct gateway_pair *properties,
                                 size_t property_count, struct gateway_session **out,
                                 struct error *err)
@@ -169,8 +175,7 @@ enum status gateway_session_open(struct gateway *gateway, const struct gateway_p
 {
     struct gateway_session *session = NULL;
     enum status status = OK;
-    end_sessions(gateway, false);
-    release_inserts(gateway);
+    gateway_tidy(gateway);
     TRY(session_make(gateway, properties, property_count, &session, err));
     memcpy(handle, session->handle, HANDLE_BYTES);
     mutex_lock(&gateway->mutex);
@@ -288,8 +293,12 @@ enum status gateway_configure(struct gateway *gateway, const char *handle, struc
         *err = operation->error;
         status = operation->error.code;
     } else if (operation->job_id) {
-        status = error_set(err, ERR_USAGE, "this configures nothing: use the path 'statements'");
+        struct engine_job *job = engine_job_find(gateway->settings.engine, operation->job_id);
+        if (job)
+            engine_job_cancel(job);
+        engine_job_unref(job);
         operation_end(operation);
+        status = error_set(err, ERR_USAGE, "this configures nothing: use the path 'statements'");
     }
     operation_unref(operation);
     return status;

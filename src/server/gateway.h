@@ -39,6 +39,8 @@ struct gateway_pair { /* of a session's properties */
 
 enum status gateway_new(struct gateway **out, const struct gateway_settings *settings,
                         struct error *err) STATUS_CHECKED;
+/* Closes what has been idle for too long; may wait. Now and then, on a pool thread. */
+void gateway_tidy(struct gateway *gateway);
 /* Ends queries, refuses new statements. The pool's threads have ended. */
 void gateway_stop(struct gateway *gateway);
 void gateway_free(struct gateway *gateway);

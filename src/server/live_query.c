@@ -466,7 +466,10 @@ static void on_task_done(struct loop_message *message)
     else if (query->state == QUERY_RELEASING) /* it ended while it was asked */
         submit(query, TASK_RELEASE);
     else if (!query->any_rows)
-        set_status(query, "waiting", buf_text(&query->task_why));
+        set_status(query, "waiting",
+                   query->bounded
+                       ? "the query reads what ends; its rows are shown once it has ended"
+                       : buf_text(&query->task_why));
 }
 
 static void on_why_timer(struct loop_timer *timer)

@@ -374,6 +374,36 @@ static void on_ended(void *context, struct exchange *exchange)
         end_signal(server);
 }
 
+/* ---- idle sessions ---- */
+
+static void arm_tidy(struct server *server)
+{
+    struct error err = {0};
+    if (loop_timer_arm(server->loop, &server->tidy_timer, TIDY_US, &err) != OK)
+        logger_write(LOG_ERROR, "http", "%s", err.text);
+}
+
+static void run_tidy(struct io_job *job)
+{
+    struct server *server = container_of(job, struct server, tidy);
+    gateway_tidy(server->gateway);
+    loop_post(server->loop, &server->tidied);
+}
+
+static void on_tidied(struct loop_message *message)
+{
+    struct server *server = container_of(message, struct server, tidied);
+    if (!server->ending)
+        arm_tidy(server);
+}
+
+static void on_tidy_timer(struct loop_timer *timer)
+{
+    struct server *server = container_of(timer, struct server, tidy_timer);
+    if (!server->ending)
+        io_pool_submit(server->sql_pool, &server->tidy);
+}
+
 /* ---- the whole ---- */
 
 static enum status check_loopback(const struct socket_address *listen, struct error *err)
@@ -427,6 +457,11 @@ static enum status open_http(struct server *server, struct error *err)
     snprintf(server->host, sizeof(server->host), brackets ? "[%s]:%u" : "%s:%u",
              settings->listen.host, port);
     snprintf(server->url, sizeof(server->url), "http://%s/?token=%s", server->host, server->token);
+    server->tidy_timer.fire = on_tidy_timer;
+    server->tidied.run = on_tidied;
+    server->tidy.run = run_tidy;
+    if (server->gateway)
+        arm_tidy(server);
     return http_open(&server->http, server->io, server->loop, fd, settings->owner, &handler, err);
 }
 
@@ -490,6 +525,7 @@ void server_close(struct server *server)
         io_pool_free(server->sql_pool);
     if (server->pool)
         io_pool_free(server->pool);
+    loop_timer_cancel(server->loop, &server->tidy_timer);
     http_close(server->http);
     live_free(server->live);
     gateway_free(server->gateway);

@@ -19,6 +19,7 @@
 
 #define LEAT_VERSION      "0.1.0"
 #define TOKEN_BYTES_MAX   129
+#define TIDY_US           60000000
 #define HTTP_POOL_THREADS 4
 #define SQL_POOL_THREADS  8
 
@@ -31,6 +32,9 @@ struct server {
     struct io_pool *pool, *sql_pool;
     struct live *live;
     struct gateway *gateway; /* NULL: no engine */
+    struct loop_timer tidy_timer;
+    struct loop_message tidied;
+    struct io_job tidy;
     _Atomic(struct broker *) broker;
     char token[TOKEN_BYTES_MAX];
     char host[300]; /* "127.0.0.1:8080" */

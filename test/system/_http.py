@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -90,12 +91,19 @@ class Server:
 class Events:
     """An event stream, read by a thread of its own: events are (name, data)."""
 
-    def __init__(self, server, path, headers=None):
+    def __init__(self, server, path, headers=None, frozen=False):
         self.connection = http.client.HTTPConnection(server.host, server.port, timeout=None)
+        if frozen:  # reads nothing before thaw()
+            self.connection.connect()
+            self.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)
         self.connection.request("GET", path, headers={"Authorization": "Bearer " + server.token, **(headers or {})})
         self.answer = self.connection.getresponse()
         self.events, self.changed, self.over = [], threading.Condition(), False
         self.thread = threading.Thread(target=self.read, daemon=True)
+        if not frozen:
+            self.thread.start()
+
+    def thaw(self):
         self.thread.start()
 
     def read(self):
@@ -134,24 +142,22 @@ class Events:
 
     def rows(self, panel):
         """The rows as a page would show them"""
-        rows, key = [], []
+        rows, key, at = [], [], {}
         with self.changed:
             events = list(self.events)
         for name, data, _ in events:
             if data.get("panel") != panel:
                 continue
             if name == "snapshot":
-                rows, key = list(data["rows"]), data["key"]
-            elif name == "changes":
-                for row in data["upserts"]:
-                    at = next((i for i, one in enumerate(rows) if key and all(one[k] == row[k] for k in key)), None)
-                    if at is None:
-                        rows.append(row)
-                    else:
-                        rows[at] = row
-                for gone in data["deletes"]:
-                    rows = [row for row in rows if [row[k] for k in key] != gone]
-        return rows
+                rows, key, at = [], data["key"], {}
+            for row in data.get("rows", []) + data.get("upserts", []):
+                if key:
+                    at[tuple(row[k] for k in key)] = row
+                else:
+                    rows.append(row)
+            for gone in data.get("deletes", []):
+                at.pop(tuple(gone), None)
+        return list(at.values()) if key else rows
 
     def close(self):
         try:
