@@ -25,7 +25,7 @@ class Member(threading.Thread):
         super().__init__(daemon=True)
         self.consumer = Consumer({"bootstrap.servers": SERVER, "group.id": group, "auto.offset.reset": "earliest",
                                   "session.timeout.ms": 3000, "heartbeat.interval.ms": 300, "log_level": 2,
-                                  "topic.metadata.refresh.interval.ms": 1000,
+                                  "topic.metadata.refresh.interval.ms": 1000, "reconnect.backoff.max.ms": 300,
                                   "enable.auto.commit": False, **config})
         self.cooperative = "cooperative" in config.get("partition.assignment.strategy", "")
         self.values, self.events, self.errors = [], [], []
