@@ -1,6 +1,7 @@
 // One event stream that stays open: read by fetch (EventSource cannot send the token's header), opened again with
 // growing pauses when it ends, when it is silent for longer than the server's pings allow, and after the tab was
-// suspended. Owner: the dashboard that is shown.
+// suspended. A tab that is hidden for a minute gives its connection back (browsers allow six to a server, over all
+// tabs) and opens it again when it is seen. Owner: the dashboard that is shown.
 import { answerError, ApiError, authorization, unreachable } from "../base/api";
 import { SseParser, type SseEvent } from "./sse";
 
@@ -20,6 +21,7 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5000;
 const HEALTHY_AFTER_MS = 5000; // a connection that lasted this long starts the pauses anew
 const TICK_MS = 5000;
+const HIDDEN_MS = 60000;
 const SILENT_MS = 40000; // the server pings every 15 s
 const SILENT_SUSPENDED_MS = 20000; // after a tick so late that the tab did not run meanwhile: its connection is suspect
 
@@ -27,6 +29,8 @@ export class LiveStream {
   private attempt = 0;
   private abort: AbortController | null = null;
   private retry: ReturnType<typeof setTimeout> | undefined;
+  private rest: ReturnType<typeof setTimeout> | undefined;
+  private resting = false;
   private readonly ticker: ReturnType<typeof setInterval>;
   private tickAt = Date.now();
   private heardAt = Date.now();
@@ -39,7 +43,8 @@ export class LiveStream {
   ) {
     this.ticker = setInterval(() => this.tick(), TICK_MS);
     addEventListener("online", this.hurry);
-    document.addEventListener("visibilitychange", this.hurry);
+    document.addEventListener("visibilitychange", this.seen);
+    if (document.visibilityState === "hidden") this.seen(); // opened in the background
     handlers.state({ name: "connecting" });
     void this.run();
   }
@@ -48,8 +53,9 @@ export class LiveStream {
     this.closed = true;
     clearInterval(this.ticker);
     clearTimeout(this.retry);
+    clearTimeout(this.rest);
     removeEventListener("online", this.hurry);
-    document.removeEventListener("visibilitychange", this.hurry);
+    document.removeEventListener("visibilitychange", this.seen);
     this.abort?.abort();
   }
 
@@ -61,17 +67,31 @@ export class LiveStream {
   }
 
   private readonly hurry = (): void => {
-    if (this.retry !== undefined && document.visibilityState === "visible") {
-      clearTimeout(this.retry);
-      void this.run();
-    }
+    if (this.retry === undefined && !this.resting) return;
+    clearTimeout(this.retry);
+    this.resting = false;
+    void this.run();
   };
+
+  private readonly seen = (): void => {
+    clearTimeout(this.rest);
+    if (document.visibilityState === "visible") this.hurry();
+    else this.rest = setTimeout(() => this.pause(), HIDDEN_MS);
+  };
+
+  private pause(): void {
+    clearTimeout(this.retry);
+    this.retry = undefined;
+    this.resting = true;
+    this.abort?.abort();
+    this.handlers.state({ name: "connecting" });
+  }
 
   private tick(): void {
     const now = Date.now();
     const suspended = now - this.tickAt > 2 * TICK_MS;
     this.tickAt = now;
-    if (this.retry !== undefined) return;
+    if (this.retry !== undefined || this.resting) return;
     const limit = suspended ? SILENT_SUSPENDED_MS : SILENT_MS;
     if (now - this.heardAt > limit) this.reopen("nothing came for " + Math.round((now - this.heardAt) / 1000) + " s");
   }

@@ -61,7 +61,7 @@ function Body({ live, asTable }: { live: PanelLive; asTable: boolean }) {
   if (!kind) return <Empty icon="fail" title={`This page knows no panel of kind “${String(panel.kind)}”.`}>Reload it: leat may be newer than the page.</Empty>;
   if (status?.state === "failed" && !hasRows(live)) return <Empty icon="fail" title="The query failed">{status.why}</Empty>;
   if (!rows.loaded && status?.state !== "waiting") return <Skeleton />;
-  if (!hasRows(live)) return <Empty icon="wait" title="No rows yet">{status?.why || "The query has run and has no result yet."}</Empty>;
+  if (!hasRows(live)) return <Empty icon="wait" title="No rows yet">{status?.why || "The query runs and has found nothing so far. Rows show here as soon as there are some."}</Empty>;
   const missing = missingColumns(panel, live);
   if (missing.length > 0) {
     return (
