@@ -177,7 +177,11 @@ static bool help_plugin(const char *topic)
 static bool help_option_of(const char *owner, const struct option_def *defs, size_t count,
                            const char *topic)
 {
+    char one[TOPIC_MAX + 8]; /* "properties" is any of "properties." */
+    snprintf(one, sizeof(one), "%s.NAME", topic);
     const struct option_def *found = option_find(defs, count, str_of(topic));
+    if (!found)
+        found = option_find(defs, count, str_of(one));
     if (!found)
         return false;
     printf("%s\n", owner);
