@@ -41,7 +41,7 @@ interface Places {
 function placesOf(fields: Fields, sorted: Value[][], { names }: Categories): Places {
   const type = typeOf(fields, fields.x);
   const values = fields.series < 0 ? sorted.map((row) => row[fields.x] ?? null) : [...new Set(sorted.map((row) => row[fields.x] ?? null))];
-  if (names.length !== values.length) return { kind: "category", at: [], utc: true };
+  if (names.length !== values.length || values.length < 2) return { kind: "category", at: [], utc: true }; // a single one spans no axis
   if (isTime(type)) {
     const zoned = values.some((value) => /(Z|[+-]\d\d:?\d\d)$/.test(String(value)) && String(value).includes("T"));
     return { kind: "time", at: values.map((value) => instant(value, zoned)), utc: !zoned };
@@ -72,7 +72,7 @@ function lineOption(lines: Categories, places: Places, fields: Fields, colours: 
       connectNulls: !single,
       showSymbol: one.values.length <= 30,
       symbol: "circle",
-      symbolSize: 5,
+      symbolSize: one.values.length < 2 ? 8 : 5,
       lineStyle: { width: 2, color: colourOf(one.name) },
       itemStyle: { color: colourOf(one.name) },
       ...(single ? { areaStyle: { color: colourOf(one.name), opacity: 0.12 } } : {}),
@@ -84,7 +84,7 @@ function lineOption(lines: Categories, places: Places, fields: Fields, colours: 
 function xAxisOf(places: Places, lines: Categories, colours: ChartColours): NonNullable<ChartOption["xAxis"]> {
   if (places.kind === "category") {
     const axis = categoryAxis(lines.names, colours);
-    return { ...axis, boundaryGap: false, axisLabel: { color: colours.muted, fontSize: 12, width: 100, overflow: "truncate" } };
+    return { ...axis, boundaryGap: lines.names.length < 2, axisLabel: { color: colours.muted, fontSize: 12, width: 140, overflow: "truncate" } };
   }
   const shared = { min: "dataMin", max: "dataMax", axisLine: { lineStyle: { color: colours.line } }, axisTick: { show: false }, splitLine: { show: false } } as const;
   const axisLabel = { color: colours.muted, fontSize: 12, hideOverlap: true };
