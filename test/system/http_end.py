@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""The end: Ctrl-C with live pages, sessions and requests under way is over within two seconds and tells viewers; what
+"""The end: Ctrl-C with live pages, sessions and requests under way is over at once (a busy machine is given four
+seconds) and tells viewers; what
 blocks is named after ten seconds, exit 1; a second Ctrl-C ends at once."""
 # timeout: 90
 import json
 import os
+import select
 import signal
 import subprocess
 import threading
@@ -26,8 +28,8 @@ for viewer in viewers:
 session = server.ask("POST", "/v3/sessions", {})[2]["sessionHandle"]
 server.ask("POST", f"/v3/sessions/{session}/statements", {"statement": "SELECT * FROM gen"})
 code, seconds = server.stop()
-slow = 10 if "san" in os.path.basename(os.environ["BUILD"]) else 1  # sanitizers make all of it slow
-check(code == 0 and seconds < 2 * slow, "Ctrl-C: over within two seconds", code, seconds)
+slow = 5 if "san" in os.path.basename(os.environ["BUILD"]) else 1  # sanitizers make all of it slow
+check(code == 0 and seconds < 4 * slow, "Ctrl-C: over within seconds", code, seconds)
 check(all(viewer.wait(lambda name, data: name == "bye") == {} for viewer in viewers), "each viewer was told bye")
 
 
@@ -38,7 +40,8 @@ def blocked():
                             "CREATE TABLE shown (s STRING) WITH ('connector'='print');"
                             "INSERT INTO shown SELECT s FROM gen;"],
                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(1.5)
+    select.select([one.stdout], [], [], 60)  # it runs
+    time.sleep(1)  # and the pipe is full
     return one
 
 
