@@ -1,6 +1,6 @@
 /* table.c - keyed rows in memory. See table.h for the layout.
  *
- * Does not know what values mean, and keeps nothing on disk yet.
+ * Does not know what values mean; which rows a checkpoint writes is in table_track.c.
  *
  * Index: open addressing, linear probing, at most 3/4 full, power of two. A slot is 0 when empty;
  * row 0 of page 0 is never given out, so no used slot is 0. Removal shifts later entries back, so
@@ -16,63 +16,12 @@
  */
 #include "state/table.h"
 
-#include "base/must.h"
-
-#define UNIT_BYTES     16u
-#define PAGE_BYTES     65536u
-#define PAGE_BYTES_MIN 2048u
-#define PAGE_BITS      12
-#define PAGES_MAX      (1u << PAGE_BITS)
-#define UNIT_MASK      ((1u << PAGE_BITS) - 1)
-#define OWN_PAGE_BYTES (PAGE_BYTES / 4)
-#define ROW_FREED      UINT32_MAX
-#define KEY_BYTES_MAX  (1u << 30)
-#define SLOTS_MIN      8u
-#define EXACT_CLASSES  64u /* rows of up to 64 units */
-#define CLASS_COUNT    (EXACT_CLASSES + 1 + 4)
-#define CHUNK          32u
-#define SMALL_BYTES    (256u << 10) /* below it the table lies in the caches: no prefetch passes */
-
-struct page {
-    uint8_t *bytes; /* NULL: an own page that was freed */
-    uint32_t size_bytes;
-    uint32_t used_units; /* of a page that is filled no more */
-};
-
-struct group {
-    uint32_t *slots;
-    uint32_t mask;
-    uint32_t row_count;
-    struct page *pages;
-    uint32_t page_count, page_capacity;
-    uint32_t next_unit, end_unit; /* room in the page `filling` */
-    uint32_t filling;
-    uint32_t own_freed;   /* page numbers of freed own pages, linked by used_units; 0: none */
-    uint32_t *free_heads; /* by class; NULL: nothing was removed yet */
-};
-
-struct state_table {
-    uint32_t value_bytes;
-    uint32_t first_group, group_count;
-    struct mem_owner *owner;
-    size_t bytes;
-    uint64_t row_count;
-    struct group groups[];
-};
-
-struct freed_row { /* over a struct state_row */
-    uint32_t next; /* row number, 0: the end */
-    uint32_t units;
-    uint32_t key_bytes; /* ROW_FREED; where struct state_row has it */
-    uint32_t reserved;
-};
-_Static_assert(offsetof(struct freed_row, key_bytes) == offsetof(struct state_row, key_bytes),
-               "a freed row is told by its key_bytes");
+#include "state/table_int.h"
 
 /* ---- memory ---- */
 
-static enum status take_bytes(struct state_table *table, size_t bytes, bool zeroed, void **out,
-                              struct error *err)
+enum status table_take(struct state_table *table, size_t bytes, bool zeroed, void **out,
+                       struct error *err)
 {
     TRY(mem_reserve(table->owner, bytes, err));
     *out = zeroed ? mem_calloc(1, bytes) : mem_alloc(bytes);
@@ -84,7 +33,7 @@ static enum status take_bytes(struct state_table *table, size_t bytes, bool zero
     return OK;
 }
 
-static void give_bytes(struct state_table *table, void *block, size_t bytes)
+void table_give(struct state_table *table, void *block, size_t bytes)
 {
     if (!block)
         return;
@@ -111,6 +60,10 @@ enum status state_table_new(struct state_table **out, const struct state_table_s
     table->group_count = group_count;
     table->owner = spec->owner;
     table->bytes = bytes;
+    table->write = spec->write;
+    table->write_context = spec->write_context;
+    table->track.epoch = spec->write ? spec->epoch : 0;
+    must(!spec->write || (table->track.epoch > 0 && table->track.epoch <= STATE_EPOCH_MASK));
     *out = table;
     return OK;
 }
@@ -119,13 +72,14 @@ void state_table_free(struct state_table *table)
 {
     if (!table)
         return;
+    table_track_fini(table);
     for (uint32_t g = 0; g < table->group_count; g++) {
         struct group *group = &table->groups[g];
         for (uint32_t p = 0; p < group->page_count; p++)
-            give_bytes(table, group->pages[p].bytes, group->pages[p].size_bytes);
-        give_bytes(table, group->pages, group->page_capacity * sizeof(struct page));
-        give_bytes(table, group->slots, ((size_t)group->mask + 1) * sizeof(uint32_t));
-        give_bytes(table, group->free_heads, CLASS_COUNT * sizeof(uint32_t));
+            table_give(table, group->pages[p].bytes, group->pages[p].size_bytes);
+        table_give(table, group->pages, group->page_capacity * sizeof(struct page));
+        table_give(table, group->slots, ((size_t)group->mask + 1) * sizeof(uint32_t));
+        table_give(table, group->free_heads, CLASS_COUNT * sizeof(uint32_t));
     }
     struct mem_owner *owner = table->owner;
     size_t bytes = table->bytes;
@@ -181,10 +135,10 @@ static enum status grow_page_list(struct state_table *table, struct group *group
         return error_set(err, ERR_LIMIT, "keyed state of one key group exceeds %u pages of %u KB",
                          PAGES_MAX, PAGE_BYTES >> 10);
     void *pages;
-    TRY(take_bytes(table, capacity * sizeof(struct page), true, &pages, err));
+    TRY(table_take(table, capacity * sizeof(struct page), true, &pages, err));
     if (group->page_count)
         memcpy(pages, group->pages, group->page_count * sizeof(struct page));
-    give_bytes(table, group->pages, group->page_capacity * sizeof(struct page));
+    table_give(table, group->pages, group->page_capacity * sizeof(struct page));
     group->pages = pages;
     group->page_capacity = capacity;
     return OK;
@@ -197,7 +151,7 @@ static enum status add_page(struct state_table *table, struct group *group, uint
     if (!number && group->page_count == group->page_capacity)
         TRY(grow_page_list(table, group, err));
     void *bytes;
-    TRY(take_bytes(table, size_bytes, false, &bytes, err));
+    TRY(table_take(table, size_bytes, false, &bytes, err));
     if (number)
         group->own_freed = group->pages[number].used_units;
     else
@@ -265,7 +219,7 @@ static enum status row_new(struct state_table *table, struct group *group, const
     struct state_row *row = row_at(group, number);
     row->hash = hash;
     row->key_bytes = key_bytes;
-    row->reserved = 0;
+    row->mark = table->parity;
     memset(row->value, 0, table->value_bytes);
     memcpy(row->value + table->value_bytes, key, key_bytes);
     group->row_count++;
@@ -293,7 +247,7 @@ static enum status grow_index(struct state_table *table, struct group *group, st
 {
     uint32_t capacity = group->slots ? (group->mask + 1) * 2 : SLOTS_MIN;
     void *block;
-    TRY(take_bytes(table, capacity * sizeof(uint32_t), true, &block, err));
+    TRY(table_take(table, capacity * sizeof(uint32_t), true, &block, err));
     uint32_t *slots = block;
     for (uint32_t i = 0; group->slots && i <= group->mask; i++) {
         if (!group->slots[i])
@@ -305,7 +259,7 @@ static enum status grow_index(struct state_table *table, struct group *group, st
         slots[at] = group->slots[i];
     }
     if (group->slots)
-        give_bytes(table, group->slots, ((size_t)group->mask + 1) * sizeof(uint32_t));
+        table_give(table, group->slots, ((size_t)group->mask + 1) * sizeof(uint32_t));
     group->slots = slots;
     group->mask = capacity - 1;
     return OK;
@@ -353,17 +307,17 @@ static uint8_t *probe(const struct state_table *table, const struct group *group
     return NULL;
 }
 
-static struct group *group_of(struct state_table *table, uint64_t hash)
+struct group *table_group(struct state_table *table, uint64_t hash)
 {
     uint32_t number = key_group_of_hash(hash) - table->first_group;
     must(number < table->group_count);
     return &table->groups[number];
 }
 
-static enum status insert(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
-                          uint64_t hash, uint8_t **out, struct error *err)
+enum status table_insert(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
+                         uint64_t hash, uint8_t **out, struct error *err)
 {
-    struct group *group = group_of(table, hash);
+    struct group *group = table_group(table, hash);
     uint32_t number = 0, at;
     if (!group->slots || (uint64_t)group->row_count * 4 >= ((uint64_t)group->mask + 1) * 3)
         TRY(grow_index(table, group, err));
@@ -380,12 +334,12 @@ static void prefetch(struct state_table *table, const struct key_batch *keys, ui
                      uint32_t to)
 {
     for (uint32_t i = from; i < to; i++) {
-        const struct group *group = group_of(table, keys->hashes[i]);
+        const struct group *group = table_group(table, keys->hashes[i]);
         if (group->slots)
             __builtin_prefetch(&group->slots[(uint32_t)keys->hashes[i] & group->mask]);
     }
     for (uint32_t i = from; i < to; i++) {
-        const struct group *group = group_of(table, keys->hashes[i]);
+        const struct group *group = table_group(table, keys->hashes[i]);
         if (!group->slots)
             continue;
         uint32_t position = (uint32_t)keys->hashes[i] & group->mask;
@@ -397,14 +351,18 @@ static void prefetch(struct state_table *table, const struct key_batch *keys, ui
     }
 }
 
+uint8_t *table_find(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
+                    uint64_t hash)
+{
+    struct group *group = table_group(table, hash);
+    uint32_t at;
+    return group->slots ? probe(table, group, key, key_bytes, hash, &at) : NULL;
+}
+
 static uint8_t *find_one(struct state_table *table, const struct key_batch *keys, uint32_t i)
 {
-    struct group *group = group_of(table, keys->hashes[i]);
-    uint32_t at;
-    if (!group->slots)
-        return NULL;
-    return probe(table, group, keys->bytes.data + keys->offsets[i],
-                 keys->offsets[i + 1] - keys->offsets[i], keys->hashes[i], &at);
+    return table_find(table, keys->bytes.data + keys->offsets[i],
+                      keys->offsets[i + 1] - keys->offsets[i], keys->hashes[i]);
 }
 
 enum status state_table_upsert(struct state_table *table, const struct key_batch *keys,
@@ -423,8 +381,9 @@ enum status state_table_upsert(struct state_table *table, const struct key_batch
             values[i] = find_one(table, keys, i);
             if (values[i])
                 continue;
-            TRY(insert(table, keys->bytes.data + keys->offsets[i],
-                       keys->offsets[i + 1] - keys->offsets[i], keys->hashes[i], &values[i], err));
+            TRY(table_insert(table, keys->bytes.data + keys->offsets[i],
+                             keys->offsets[i + 1] - keys->offsets[i], keys->hashes[i], &values[i],
+                             err));
             if (fresh) {
                 fresh[made++] = (uint16_t)i;
                 *fresh_count = made;
@@ -465,14 +424,14 @@ static void remove_slot(struct group *group, uint32_t hole)
     group->slots[hole] = 0;
 }
 
-static void row_free(struct state_table *table, struct group *group, uint32_t number,
-                     struct state_row *row)
+void table_row_free(struct state_table *table, struct group *group, uint32_t number,
+                    struct state_row *row)
 {
     uint32_t units = row_units(table, row->key_bytes), page = number >> PAGE_BITS;
     struct freed_row *freed = (struct freed_row *)row;
     if ((number & UNIT_MASK) == 0 && page != 0 &&
         units * (uint64_t)UNIT_BYTES == group->pages[page].size_bytes && page != group->filling) {
-        give_bytes(table, group->pages[page].bytes, group->pages[page].size_bytes);
+        table_give(table, group->pages[page].bytes, group->pages[page].size_bytes);
         group->pages[page] = (struct page){NULL, 0, group->own_freed};
         group->own_freed = page;
         return;
@@ -480,7 +439,7 @@ static void row_free(struct state_table *table, struct group *group, uint32_t nu
     *freed = (struct freed_row){.units = units, .key_bytes = ROW_FREED};
     if (!group->free_heads) {
         void *heads;
-        if (take_bytes(table, CLASS_COUNT * sizeof(uint32_t), true, &heads, NULL) != OK)
+        if (table_take(table, CLASS_COUNT * sizeof(uint32_t), true, &heads, NULL) != OK)
             return; /* without memory for the lists the row's space is lost until the table is */
         group->free_heads = heads;
     }
@@ -490,10 +449,9 @@ static void row_free(struct state_table *table, struct group *group, uint32_t nu
     }
 }
 
-void state_table_remove(struct state_table *table, uint8_t *value)
+uint32_t table_unlink(struct state_table *table, struct state_row *row)
 {
-    struct state_row *row = state_row_of(value);
-    struct group *group = group_of(table, row->hash);
+    struct group *group = table_group(table, row->hash);
     uint32_t position = (uint32_t)row->hash & group->mask, tag = tag_of(row->hash), slot;
     for (;; position = (position + 1) & group->mask) {
         slot = group->slots[position];
@@ -504,7 +462,25 @@ void state_table_remove(struct state_table *table, uint8_t *value)
     remove_slot(group, position);
     group->row_count--;
     table->row_count--;
-    row_free(table, group, slot & ROW_MASK, row);
+    return slot & ROW_MASK;
+}
+
+void state_table_discard(struct state_table *table, uint8_t *value)
+{
+    struct state_row *row = state_row_of(value);
+    uint32_t number = table_unlink(table, row);
+    table_row_free(table, table_group(table, row->hash), number, row);
+}
+
+void state_table_remove(struct state_table *table, uint8_t *value)
+{
+    struct state_row *row = state_row_of(value);
+    if (!table->write) {
+        state_table_discard(table, value);
+        return;
+    }
+    must((row->mark & STATE_EPOCH_MASK) == table->track.epoch);
+    table_keep_dead(row, table_unlink(table, row));
 }
 
 /* ---- all rows ---- */
@@ -533,7 +509,8 @@ uint32_t state_table_scan(struct state_table *table, struct state_cursor *cursor
                     continue;
                 }
                 cursor->unit += row_units(table, row->key_bytes);
-                values[count++] = row->value;
+                if (!(row->mark & STATE_ROW_DEAD))
+                    values[count++] = row->value;
             }
         }
     }

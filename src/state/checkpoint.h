@@ -1,0 +1,103 @@
+/* checkpoint.h - a job's checkpoints on disk: written, found again, validated, read. The format is
+ * in README.md.
+ *
+ *   write:  begin --> block, block ... --> commit (segment synced, manifest published) or abort
+ *   start:  load the newest good manifest --> reader --> blocks of each operator
+ *
+ * One thread at a time, which may block on the local disk.
+ */
+#ifndef LEAT_STATE_CHECKPOINT_H
+#define LEAT_STATE_CHECKPOINT_H
+
+#include "os/io.h"
+#include "state/snapshot.h"
+
+#define CHECKPOINT_LINEAGE_BYTES 16
+
+enum checkpoint_end {                      /* of the run that wrote it */
+                      CHECKPOINT_RUNNING,  /* it was to go on */
+                      CHECKPOINT_STOPPED,  /* the last one of a clean stop */
+                      CHECKPOINT_FINISHED, /* all input had ended */
+};
+
+struct checkpoint_operator {
+    const char *name;     /* stable: plan_node.state_name */
+    const char *shape;    /* what its state looks like; another shape cannot be loaded */
+    const char *upstream; /* what it is made of; another one changes its meaning */
+    uint32_t id;          /* in blocks; kept from run to run */
+    uint32_t blob_count;  /* one a subtask */
+    const struct str *blobs;
+};
+
+struct checkpoint_segment {
+    uint64_t number, size_bytes;
+};
+
+struct checkpoint {     /* a manifest */
+    struct arena arena; /* holds all below, where loaded */
+    const char *job_name;
+    uint64_t epoch;
+    int64_t created_us; /* wall */
+    uint8_t lineage[CHECKPOINT_LINEAGE_BYTES];
+    enum checkpoint_end end;
+    uint32_t next_operator_id;
+    uint64_t next_segment, base_bytes; /* base_bytes: of the last full snapshot */
+    uint32_t operator_count, segment_count;
+    const struct checkpoint_operator *operators;
+    const struct checkpoint_segment *segments; /* in the order they are read */
+};
+void checkpoint_free(struct checkpoint *checkpoint); /* of checkpoint_store_load; NULL is fine */
+const struct checkpoint_operator *checkpoint_find(const struct checkpoint *checkpoint,
+                                                  const char *name); /* NULL: none */
+
+/* manifest.c: bytes of a manifest, and back. ERR_CORRUPT: damaged. out is filled in arena. */
+void checkpoint_encode(const struct checkpoint *checkpoint, struct buf *out);
+enum status checkpoint_decode(const uint8_t *bytes, size_t size_bytes, struct checkpoint *out,
+                              struct error *err) STATUS_CHECKED;
+
+/* ---- the directory of one job */
+
+struct checkpoint_store;
+/* Makes the directory. Nothing else may work in it. */
+enum status checkpoint_store_open(struct checkpoint_store **out, struct io *io,
+                                  const char *directory, struct mem_owner *owner,
+                                  struct error *err) STATUS_CHECKED;
+void checkpoint_store_close(struct checkpoint_store *store); /* NULL is fine */
+const char *checkpoint_store_directory(const struct checkpoint_store *store);
+/* The newest checkpoint all of whose files are good; *out NULL: there is none at all. Newer ones
+ * that are damaged are told in `damage` (empty: none). ERR_CORRUPT: there are some, and none is
+ * good. The next writes build on it. */
+enum status checkpoint_store_load(struct checkpoint_store *store, struct checkpoint **out,
+                                  struct buf *damage, struct error *err) STATUS_CHECKED;
+
+/* full: what comes is the whole state, not what changed since the last commit. */
+void checkpoint_begin(struct checkpoint_store *store, bool full);
+/* Appends a sealed block. Not freed. */
+enum status checkpoint_block(struct checkpoint_store *store, const struct state_block *block,
+                             struct error *err) STATUS_CHECKED;
+/* Everything durable, older checkpoints and files that nobody needs removed. The caller fills in
+ * all of `manifest` but the segments. When it fails the checkpoint may be there after a restart, or
+ * the one before. */
+enum status checkpoint_commit(struct checkpoint_store *store, struct checkpoint *manifest,
+                              struct error *err) STATUS_CHECKED;
+void checkpoint_abort(struct checkpoint_store *store);
+/* The changes since the last full snapshot have outgrown it: the next should be full. */
+bool checkpoint_wants_full(const struct checkpoint_store *store);
+
+/* ---- reading */
+
+struct checkpoint_reader;
+/* An index of the checkpoint's blocks (which load has validated). */
+enum status checkpoint_reader_new(struct checkpoint_reader **out, struct checkpoint_store *store,
+                                  const struct checkpoint *checkpoint,
+                                  struct error *err) STATUS_CHECKED;
+void checkpoint_reader_free(struct checkpoint_reader *reader); /* NULL is fine */
+/* Calls each() for the operator's blocks that hold any of the key groups, in the order written. */
+enum status checkpoint_blocks(struct checkpoint_reader *reader, uint32_t operator_id,
+                              uint32_t first_key_group, uint32_t last_key_group,
+                              enum status (*each)(void *context, const uint8_t *block,
+                                                  const struct state_block_info *info,
+                                                  struct error *err),
+                              void *context, struct error *err) STATUS_CHECKED;
+
+#endif

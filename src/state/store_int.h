@@ -1,0 +1,45 @@
+/* store_int.h - shared by store.c (writing, finding) and store_read.c (segments are read). */
+#ifndef LEAT_STATE_STORE_INT_H
+#define LEAT_STATE_STORE_INT_H
+
+#include "base/must.h"
+#include "state/checkpoint.h"
+
+#define STORE_PATH_MAX      4096
+#define STORE_DIRECTORY_MAX 3072
+#define STORE_RETAINED      2
+
+struct segment_list {
+    struct checkpoint_segment *segments;
+    uint32_t count;
+};
+struct kept_checkpoint {
+    bool used;
+    uint64_t epoch;
+    struct segment_list list;
+};
+
+struct checkpoint_store {
+    struct io *io;
+    struct mem_owner *owner;
+    char directory[STORE_DIRECTORY_MAX];
+    struct kept_checkpoint kept[STORE_RETAINED]; /* newest first */
+    uint64_t next_segment, base_bytes;
+    /* the segment that is appended to; NULL: the next block begins one */
+    struct io_file *file;
+    uint64_t file_number, file_end;
+    bool is_new_file; /* its name is not durable yet */
+    bool is_spoilt;   /* a checkpoint failed: not to be appended to */
+    /* the checkpoint being written */
+    bool full, has_blocks;
+    uint64_t first_bytes;
+};
+
+void store_path(const struct checkpoint_store *store, const char *kind, uint64_t number,
+                char dest[STORE_PATH_MAX]);
+/* Every byte of it is as it was written. ERR_CORRUPT, ERR_NOT_FOUND: not. */
+enum status store_check_segment(struct checkpoint_store *store,
+                                const struct checkpoint_segment *segment,
+                                struct error *err) STATUS_CHECKED;
+
+#endif
