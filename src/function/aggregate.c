@@ -9,6 +9,11 @@
 #include "base/must.h"
 #include "function/aggregate_int.h"
 
+enum status aggregate_load_error(struct error *err)
+{
+    return error_set(err, ERR_CORRUPT, "an accumulator is not what was saved");
+}
+
 enum status aggregate_type_error(const struct aggregate_bound *bound, const char *takes,
                                  struct source_pos pos, struct error *err)
 {

@@ -52,6 +52,12 @@ struct aggregate_bound { /* const after bind */
     /* Frees what the accumulator owns and zeroes it; owner as in accumulate. NULL: owns nothing. */
     void (*fini)(const struct aggregate_bound *bound, uint8_t *accumulator,
                  struct mem_owner *owner);
+    /* What a checkpoint keeps of an accumulator that owns memory, and the reverse, into an empty
+     * one; ERR_CORRUPT when such bytes were never saved. NULL: its own bytes are kept. */
+    void (*save)(const struct aggregate_bound *bound, const uint8_t *accumulator, struct buf *out);
+    enum status (*load)(const struct aggregate_bound *bound, uint8_t *accumulator,
+                        const uint8_t *bytes, size_t size_bytes, struct mem_owner *owner,
+                        struct error *err);
 };
 
 struct aggregate_def {

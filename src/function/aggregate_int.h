@@ -11,6 +11,8 @@ extern const struct aggregate_def AGGREGATE_COUNT, AGGREGATE_SUM, AGGREGATE_AVG,
 enum status aggregate_type_error(const struct aggregate_bound *bound, const char *takes,
                                  struct source_pos pos, struct error *err);
 
+enum status aggregate_load_error(struct error *err);
+
 /* aggregate_ordered.c: MIN and MAX that can be taken away from. is_max tells which. */
 void aggregate_bind_ordered(struct aggregate_bound *bound, bool is_max);
 

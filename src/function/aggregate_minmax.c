@@ -174,6 +174,29 @@ static void text_fini(const struct aggregate_bound *bound, uint8_t *accumulator,
     memset(extreme, 0, sizeof(*extreme));
 }
 
+/* Saved: nothing, or the text behind a byte 1. */
+static void text_save(const struct aggregate_bound *bound, const uint8_t *accumulator,
+                      struct buf *out)
+{
+    const struct extreme_text *extreme = (const struct extreme_text *)accumulator;
+    if (!extreme->has)
+        return;
+    buf_append_byte(out, 1);
+    buf_append(out, extreme->bytes, extreme->length);
+}
+
+static enum status text_load(const struct aggregate_bound *bound, uint8_t *accumulator,
+                             const uint8_t *bytes, size_t size_bytes, struct mem_owner *owner,
+                             struct error *err)
+{
+    if (!size_bytes)
+        return OK;
+    if (bytes[0] != 1 || size_bytes > UINT32_MAX)
+        return aggregate_load_error(err);
+    struct view view = view_of((const char *)bytes + 1, size_bytes - 1);
+    return text_keep((struct extreme_text *)accumulator, &view, owner, err);
+}
+
 /* ---- binding ---- */
 
 #define EXTREME_VARIANT(name, physical, state)                                                     \
@@ -228,6 +251,8 @@ static enum status extreme_bind(struct aggregate_bound *bound, bool is_max, stru
     bound->result_of = variant->result_of;
     bound->portable = bound->merge != NULL;
     bound->fini = bound->portable ? NULL : text_fini;
+    bound->save = bound->portable ? NULL : text_save;
+    bound->load = bound->portable ? NULL : text_load;
     if (bound->retracting)
         aggregate_bind_ordered(bound, is_max);
     return arena_check(arena, "aggregate call", err);

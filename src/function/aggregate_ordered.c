@@ -278,6 +278,49 @@ static void ordered_fini(const struct aggregate_bound *bound, uint8_t *accumulat
     memset(ordered, 0, sizeof(*ordered));
 }
 
+/* Saved: per value in order, its count (8 bytes), its length (4 bytes) and its bytes. */
+static void save_nodes(const struct node *tree, struct buf *out)
+{
+    if (!tree)
+        return;
+    save_nodes(tree->left, out);
+    buf_append(out, &tree->count, sizeof(tree->count));
+    buf_append(out, &tree->length, sizeof(tree->length));
+    buf_append(out, tree->bytes, tree->length);
+    save_nodes(tree->right, out);
+}
+
+static void ordered_save(const struct aggregate_bound *bound, const uint8_t *accumulator,
+                         struct buf *out)
+{
+    save_nodes(((const struct ordered *)accumulator)->root, out);
+}
+
+static enum status ordered_load(const struct aggregate_bound *bound, uint8_t *accumulator,
+                                const uint8_t *bytes, size_t size_bytes, struct mem_owner *owner,
+                                struct error *err)
+{
+    enum physical physical = type_physical(bound->arg_type);
+    while (size_bytes) {
+        int64_t count;
+        uint32_t length;
+        if (size_bytes < sizeof(count) + sizeof(length))
+            return aggregate_load_error(err);
+        memcpy(&count, bytes, sizeof(count));
+        memcpy(&length, bytes + sizeof(count), sizeof(length));
+        bytes += sizeof(count) + sizeof(length);
+        size_bytes -= sizeof(count) + sizeof(length);
+        if (length > size_bytes || count == 0 ||
+            (physical != PHYS_VIEW && length != physical_size_bytes(physical)))
+            return aggregate_load_error(err);
+        TRY(ordered_add((struct ordered *)accumulator, &(struct key){bytes, length}, count, owner,
+                        err));
+        bytes += length;
+        size_bytes -= length;
+    }
+    return OK;
+}
+
 void aggregate_bind_ordered(struct aggregate_bound *bound, bool is_max)
 {
     bound->size_bytes = sizeof(struct ordered);
@@ -286,4 +329,6 @@ void aggregate_bind_ordered(struct aggregate_bound *bound, bool is_max)
     bound->merge = NULL;
     bound->result_of = is_max ? max_result : min_result;
     bound->fini = ordered_fini;
+    bound->save = ordered_save;
+    bound->load = ordered_load;
 }
