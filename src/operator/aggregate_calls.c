@@ -8,7 +8,8 @@
 
 #include "operator/operator_int.h"
 
-#define KEYS_BYTES_MAX ((size_t)1 << 31)
+#define KEYS_BYTES_MAX     ((size_t)1 << 31)
+#define DISTINCT_CALLS_MAX 250
 
 struct distinct_value { /* value of a distinct table's row */
     int64_t count;
@@ -59,11 +60,15 @@ void aggregate_calls_fini(struct aggregate_calls *all)
 }
 
 enum status distinct_set_init(struct distinct_set *set, const struct aggregate_calls *all,
-                              struct error *err)
+                              struct keyed_state *keyed, int64_t namespace, struct error *err)
 {
-    set->tables = NULL;
+    *set = (struct distinct_set){0};
     if (!all->distinct_count)
         return OK;
+    if (all->count > DISTINCT_CALLS_MAX)
+        return error_set(err, ERR_LIMIT, "at most %d aggregate calls with DISTINCT",
+                         DISTINCT_CALLS_MAX);
+    set->count = all->count;
     set->tables = mem_calloc(all->count, sizeof(*set->tables));
     if (!set->tables)
         return error_memory(err, "tables of DISTINCT", all->count * sizeof(*set->tables));
@@ -73,16 +78,45 @@ enum status distinct_set_init(struct distinct_set *set, const struct aggregate_c
                                     .owner = &all->op->owner};
     for (uint32_t i = 0; i < all->count; i++)
         if (all->calls[i].bound.distinct)
-            TRY(state_table_new(&set->tables[i], &spec, err));
+            TRY(keyed_table_new(keyed, &set->tables[i], (uint8_t)(1 + i), namespace, &spec, err));
     return OK;
 }
 
-void distinct_set_fini(struct distinct_set *set, const struct aggregate_calls *all)
+void distinct_set_fini(struct distinct_set *set)
 {
-    for (uint32_t i = 0; set->tables && i < all->count; i++)
-        state_table_free(set->tables[i]);
+    for (uint32_t i = 0; i < set->count && set->tables; i++)
+        keyed_table_free(&set->tables[i]);
     mem_free(set->tables);
-    set->tables = NULL;
+    *set = (struct distinct_set){0};
+}
+
+struct keyed_table *distinct_set_table(struct distinct_set *set, uint8_t number)
+{
+    return number >= 1 && number <= set->count && set->tables[number - 1].rows
+               ? &set->tables[number - 1]
+               : NULL;
+}
+
+enum status distinct_set_leave(struct distinct_set *set, struct error *err)
+{
+    for (uint32_t i = 0; i < set->count; i++)
+        if (set->tables[i].rows)
+            TRY(keyed_table_leave(&set->tables[i], err));
+    return OK;
+}
+
+void distinct_value_save(const uint8_t *value, struct buf *out)
+{
+    state_put_varint(out, (uint64_t)((const struct distinct_value *)value)->count);
+}
+
+enum status distinct_value_load(uint8_t *value, const uint8_t *bytes, size_t size_bytes,
+                                struct error *err)
+{
+    struct state_bytes in = {bytes, bytes + size_bytes, false};
+    *(struct distinct_value *)value =
+        (struct distinct_value){.count = (int64_t)state_get_varint(&in)};
+    return state_get_end(&in, "a DISTINCT value", err);
 }
 
 enum status aggregate_calls_begin(struct aggregate_calls *all, const struct batch *batch,
@@ -168,6 +202,7 @@ static enum status distinct_rows(struct aggregate_calls *all, uint32_t call,
     for (uint32_t i = 0; i < valid; i++) {
         struct distinct_value *value = (struct distinct_value *)all->distinct_rows[i];
         uint16_t row = all->rows[i];
+        TRY(state_table_touch(table, all->distinct_rows[i], err));
         bool adds = !kinds || row_kind_is_accumulate(kinds[row]);
         bool passes = false;
         if (adds)
@@ -219,7 +254,7 @@ enum status aggregate_calls_add(struct aggregate_calls *all, const struct batch 
                 input.selection = all->rows;
                 input.groups = all->groups;
             }
-            TRY(distinct_rows(all, i, batch, &input.count, kinds, set->tables[i], err));
+            TRY(distinct_rows(all, i, batch, &input.count, kinds, set->tables[i].rows, err));
         }
         if (input.count)
             TRY(call->bound.accumulate(&call->bound, &input, err));
@@ -255,6 +290,44 @@ void aggregate_calls_clear(const struct aggregate_calls *all, uint8_t *group)
             all->calls[i].bound.fini(&all->calls[i].bound, group + all->offsets[i],
                                      &all->op->owner);
     memset(group + all->head_bytes, 0, all->value_bytes - all->head_bytes);
+}
+
+void aggregate_calls_save(const struct aggregate_calls *all, const uint8_t *group, struct buf *out)
+{
+    struct buf saved;
+    buf_init(&saved, KEYS_BYTES_MAX);
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct aggregate_bound *bound = &all->calls[i].bound;
+        if (!bound->save) {
+            buf_append(out, group + all->offsets[i], bound->size_bytes);
+            continue;
+        }
+        buf_clear(&saved);
+        bound->save(bound, group + all->offsets[i], &saved);
+        out->failed |= saved.failed;
+        state_put_bytes(out, saved.data, saved.length);
+    }
+    buf_fini(&saved);
+}
+
+enum status aggregate_calls_load(const struct aggregate_calls *all, uint8_t *group,
+                                 struct state_bytes *in, struct error *err)
+{
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct aggregate_bound *bound = &all->calls[i].bound;
+        size_t size_bytes = bound->size_bytes;
+        if (bound->load) {
+            const uint8_t *bytes = state_get_bytes(in, &size_bytes);
+            TRY(bound->load(bound, group + all->offsets[i], bytes, size_bytes, &all->op->owner,
+                            err));
+        } else if (in->failed || size_bytes > (size_t)(in->end - in->at)) {
+            in->failed = true;
+        } else {
+            memcpy(group + all->offsets[i], in->at, size_bytes);
+            in->at += size_bytes;
+        }
+    }
+    return OK;
 }
 
 enum status aggregate_calls_result(const struct aggregate_calls *all, uint32_t call,

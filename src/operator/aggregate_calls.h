@@ -7,7 +7,7 @@
 #define LEAT_OPERATOR_AGGREGATE_CALLS_H
 
 #include "operator/operator.h"
-#include "state/table.h"
+#include "state/keyed.h"
 
 struct aggregate_calls {
     const struct plan_aggregate *calls;
@@ -36,13 +36,20 @@ enum status aggregate_calls_init(struct aggregate_calls *all, struct operator* o
                                  struct error *err) STATUS_CHECKED;
 void aggregate_calls_fini(struct aggregate_calls *all);
 
-/* The values seen by the DISTINCT calls of some groups (all of a query, or of a window). */
+/* The values seen by the DISTINCT calls of some groups (all of a query, or of a window). Call i's
+ * is table number 1 + i of the keyed state, in the given namespace. */
 struct distinct_set {
-    struct state_table **tables; /* by call; NULL: the call is not DISTINCT */
+    uint32_t count;
+    struct keyed_table *tables; /* by call; rows NULL: the call is not DISTINCT */
 };
 enum status distinct_set_init(struct distinct_set *set, const struct aggregate_calls *all,
+                              struct keyed_state *keyed, int64_t namespace,
                               struct error *err) STATUS_CHECKED;
-void distinct_set_fini(struct distinct_set *set, const struct aggregate_calls *all);
+/* The table with that number of the keyed state; NULL: it is none of the set's. */
+struct keyed_table *distinct_set_table(struct distinct_set *set, uint8_t number);
+/* keyed_table_leave for all. */
+enum status distinct_set_leave(struct distinct_set *set, struct error *err) STATUS_CHECKED;
+void distinct_set_fini(struct distinct_set *set);
 
 /* Around a batch: makes the arguments flat, lets go of them. */
 enum status aggregate_calls_begin(struct aggregate_calls *all, const struct batch *batch,
@@ -62,6 +69,15 @@ enum status aggregate_calls_merge(struct aggregate_calls *all, const struct vec 
                                   struct error *err) STATUS_CHECKED;
 /* Frees and zeroes the accumulators of a row. */
 void aggregate_calls_clear(const struct aggregate_calls *all, uint8_t *group);
+/* ---- what a checkpoint keeps: accumulators of a row, and rows of tables of DISTINCT values */
+void aggregate_calls_save(const struct aggregate_calls *all, const uint8_t *group, struct buf *out);
+/* Into cleared accumulators; what is read is checked by the caller (state_get_end). */
+enum status aggregate_calls_load(const struct aggregate_calls *all, uint8_t *group,
+                                 struct state_bytes *in, struct error *err) STATUS_CHECKED;
+void distinct_value_save(const uint8_t *value, struct buf *out);
+enum status distinct_value_load(uint8_t *value, const uint8_t *bytes, size_t size_bytes,
+                                struct error *err) STATUS_CHECKED;
+
 /* Appends count results of call `call` to vec (flat; validity is made where needed). */
 enum status aggregate_calls_result(const struct aggregate_calls *all, uint32_t call,
                                    uint8_t *const *groups, uint32_t count, struct vec *vec,

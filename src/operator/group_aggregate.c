@@ -24,7 +24,9 @@ struct group_head {
 };
 
 struct group_aggregate {
-    struct state_table *table;
+    struct keyed_state keyed;
+    struct keyed_table groups_of; /* number 0 */
+    struct state_table *table;    /* its rows */
     struct aggregate_calls calls;
     struct distinct_set distinct;
     struct group_lookup lookup;
@@ -38,6 +40,51 @@ struct group_aggregate {
     uint8_t *dying[BATCH_ROWS_MAX];
 };
 
+/* ---- what a checkpoint keeps of a row */
+
+static void group_save(void *context, const struct keyed_table *table, const uint8_t *value,
+                       struct buf *out)
+{
+    const struct group_aggregate *group = context;
+    if (table->number > 0) {
+        distinct_value_save(value, out);
+        return;
+    }
+    state_put_varint(out, (uint64_t)((const struct group_head *)value)->row_count);
+    aggregate_calls_save(&group->calls, value, out);
+}
+
+static enum status group_load(void *context, const struct keyed_table *table, uint8_t *value,
+                              const uint8_t *bytes, size_t size_bytes, struct error *err)
+{
+    const struct group_aggregate *group = context;
+    struct state_bytes in = {bytes, bytes + size_bytes, false};
+    if (table->number > 0)
+        return distinct_value_load(value, bytes, size_bytes, err);
+    aggregate_calls_clear(&group->calls, value);
+    *(struct group_head *)value = (struct group_head){.row_count = (int64_t)state_get_varint(&in)};
+    TRY(aggregate_calls_load(&group->calls, value, &in, err));
+    return state_get_end(&in, "a group", err);
+}
+
+static void group_clear(void *context, const struct keyed_table *table, uint8_t *value)
+{
+    const struct group_aggregate *group = context;
+    if (table->number == 0)
+        aggregate_calls_clear(&group->calls, value);
+}
+
+static enum status group_find(void *context, uint8_t number, int64_t namespace,
+                              struct keyed_table **out, struct error *err)
+{
+    struct group_aggregate *group = context;
+    *out = number ? distinct_set_table(&group->distinct, number) : &group->groups_of;
+    return *out ? OK : error_set(err, ERR_CORRUPT, "a GROUP BY has no state of number %u", number);
+}
+
+static const struct keyed_state_class GROUP_STATE = {
+    .save = group_save, .load = group_load, .clear = group_clear, .find = group_find};
+
 static enum status group_open(struct operator* op, struct error *err)
 {
     const struct plan_node *node = op->node;
@@ -50,7 +97,9 @@ static enum status group_open(struct operator* op, struct error *err)
     TRY(aggregate_calls_init(&group->calls, op, node->group.calls, node->group.call_count,
                              node->group.keys, node->group.key_count, sizeof(struct group_head),
                              err));
-    TRY(distinct_set_init(&group->distinct, &group->calls, err));
+    keyed_state_init(&group->keyed, &GROUP_STATE, group,
+                     node->group.phase == PHASE_LOCAL ? 0 : op->epoch);
+    TRY(distinct_set_init(&group->distinct, &group->calls, &group->keyed, 0, err));
     TRY(group_changes_init(&group->changes, op, &group->calls, err));
     TRY(group_lookup_init(&group->lookup, node->group.keys, node->group.key_count, err));
     struct state_table_spec spec = {.value_bytes = group->calls.value_bytes,
@@ -61,7 +110,12 @@ static enum status group_open(struct operator* op, struct error *err)
         spec.first_key_group = 0; /* one row of the empty key; rows on their way to all groups */
         spec.last_key_group = KEY_GROUP_COUNT - 1;
     }
-    return state_table_new(&group->table, &spec, err);
+    TRY(keyed_table_new(&group->keyed, &group->groups_of, 0, 0, &spec, err));
+    group->table = group->groups_of.rows;
+    if (node->group.phase == PHASE_LOCAL)
+        return OK;
+    op->keyed = &group->keyed;
+    return operator_restore_keyed(op, spec.first_key_group, spec.last_key_group, err);
 }
 
 static struct group_head *head_of(uint8_t *row)
@@ -77,8 +131,9 @@ static void mark_dying(struct group_aggregate *group, uint8_t *row)
     group->dying[group->dying_count++] = row;
 }
 
-/* Touches the groups of selected rows from `from` on until the round's end, which is returned. */
-static uint32_t touch(struct operator* op, struct batch *batch, uint32_t from)
+/* Touches the groups of selected rows from `from` on until the round's end. */
+static enum status touch(struct operator* op, struct batch *batch, uint32_t from, uint32_t *to,
+                         struct error *err)
 {
     struct group_aggregate *group = op->state;
     bool whole = op->node->group.coalesce || op->node->group.phase == PHASE_LOCAL;
@@ -87,6 +142,7 @@ static uint32_t touch(struct operator* op, struct batch *batch, uint32_t from)
     for (; i < batch->selected_count; i++) {
         struct group_head *head = head_of(group->groups[i]);
         if (head->stamp != stamp) {
+            TRY(state_table_touch(group->table, group->groups[i], err));
             head->stamp = stamp;
             group_changes_touch(&group->changes, group->groups[i], batch_row(batch, i),
                                 head->row_count > 0);
@@ -94,7 +150,8 @@ static uint32_t touch(struct operator* op, struct batch *batch, uint32_t from)
             break;
         }
     }
-    return i;
+    *to = i;
+    return OK;
 }
 
 /* Counts the rows of the round; those that count to group->rows and group->counted. */
@@ -146,7 +203,7 @@ static enum status round_of(struct operator* op, struct batch *batch, uint32_t f
 {
     struct group_aggregate *group = op->state;
     bool is_local = op->node->group.phase == PHASE_LOCAL;
-    *to = touch(op, batch, from);
+    TRY(touch(op, batch, from, to, err));
     if (!is_local)
         TRY(group_changes_before(&group->changes, err));
     uint32_t counted = count_rows(op, batch, from, *to);
@@ -222,10 +279,11 @@ static void group_close(struct operator* op)
            (count = state_table_scan(group->table, &cursor, rows, 64)) > 0)
         for (uint32_t i = 0; i < count; i++)
             aggregate_calls_clear(&group->calls, rows[i]);
-    distinct_set_fini(&group->distinct, &group->calls);
+    distinct_set_fini(&group->distinct);
     group_changes_fini(&group->changes);
     group_lookup_fini(&group->lookup);
-    state_table_free(group->table);
+    keyed_table_free(&group->groups_of);
+    keyed_state_fini(&group->keyed);
     aggregate_calls_fini(&group->calls);
     operator_free_state(op);
 }

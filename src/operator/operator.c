@@ -2,6 +2,7 @@
 #include "operator/operator.h"
 
 #include "operator/operator_int.h"
+#include "state/keyed.h"
 
 static const struct operator_class *const CLASSES[PLAN_OP_COUNT] = {
     [PLAN_SOURCE] = &OPERATOR_SOURCE,
@@ -44,6 +45,29 @@ void operator_free_state(struct operator* op)
     mem_free(block);
     mem_release(&op->owner, size_bytes);
     op->state = NULL;
+}
+
+struct restoring {
+    struct operator* op;
+    uint32_t first_key_group, last_key_group;
+};
+
+static enum status restore_block(void *context, const uint8_t *block,
+                                 const struct state_block_info *info, struct error *err)
+{
+    const struct restoring *restoring = context;
+    return keyed_state_restore(restoring->op->keyed, block, info, restoring->first_key_group,
+                               restoring->last_key_group, err);
+}
+
+enum status operator_restore_keyed(struct operator* op, uint32_t first_key_group,
+                                   uint32_t last_key_group, struct error *err)
+{
+    struct restoring restoring = {op, first_key_group, last_key_group};
+    if (!op->restore)
+        return OK;
+    return checkpoint_blocks(op->restore->reader, op->restore->from->id, first_key_group,
+                             last_key_group, restore_block, &restoring, err);
 }
 
 enum status operator_row_failed(const struct operator* op, const struct row_error *error,

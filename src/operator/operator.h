@@ -26,6 +26,7 @@
 
 #include "base/metric.h"
 #include "plan/plan.h"
+#include "state/checkpoint.h"
 
 #define OPERATOR_PORTS_MAX 16
 
@@ -54,6 +55,9 @@ struct operator_class {
     /* The last call before close; what is emitted goes before the end that is passed on. */
     enum push_result (*end)(struct operator* op, struct error *err);
     enum push_result (*flush)(struct operator* op, uint64_t epoch, struct error *err);
+    /* After the flush for a barrier: appends what the operator keeps beside its keyed state. open
+     * finds it again in op->restore, with that of all subtasks there were. NULL: nothing. */
+    enum status (*snapshot)(struct operator* op, struct buf *out, struct error *err);
     bool (*why)(struct operator* op, struct buf *out); /* false: nothing to say */
     void (*close)(struct operator* op);                /* also after a failed open */
 };
@@ -66,11 +70,20 @@ struct operator_metrics { /* names of Flink where one exists (contracts.md rule 
     struct metric_cell last_emit_us, last_input_us;
 };
 
+struct operator_restore { /* what a checkpoint has of an operator */
+    struct checkpoint_reader *reader;
+    const struct checkpoint_operator *from;
+};
+
 struct operator
 {
     const struct operator_class *class;
     const struct plan_node *node;
     void *state; /* the class's own struct */
+    /* Keyed state, in op->state; set by open. NULL: keeps none. */
+    struct keyed_state *keyed;
+    uint64_t epoch; /* while opening: the one under way; 0: no checkpoints */
+    const struct operator_restore *restore; /* while opening; NULL: it begins empty */
     uint32_t subtask, parallelism;
     uint32_t first_key_group, last_key_group; /* inclusive */
     uint32_t port_count;
@@ -99,6 +112,9 @@ struct wake *operator_wake(struct operator* op);
 /* Memory shared by the subtasks of op's node: zeroed, size_bytes, the same pointer for each; made
  * by the first caller and freed after the last close. Only to be asked for in open. */
 void *operator_shared(struct operator* op, size_t size_bytes, struct error *err);
+/* In open, with op->keyed set: makes it what the checkpoint had for these key groups. */
+enum status operator_restore_keyed(struct operator* op, uint32_t first_key_group,
+                                   uint32_t last_key_group, struct error *err) STATUS_CHECKED;
 uint32_t operator_batch_rows(const struct operator* op); /* most rows of a batch to read */
 const char *operator_job_name(const struct operator* op);
 /* No more input is needed (a LIMIT is full): the job ends as if its sources had ended. */

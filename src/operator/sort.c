@@ -13,6 +13,7 @@
 
 struct sort {
     bool keeps; /* rows wait for the end */
+    bool done;  /* they have left */
     uint64_t skipped, passed;
     struct vec **columns; /* kept rows */
     uint32_t row_count, capacity;
@@ -21,6 +22,42 @@ struct sort {
     uint32_t *order; /* at the end: rows to emit */
     uint32_t order_count, next;
 };
+
+/* ---- checkpoints ----
+ *
+ * Version 1: u8 version | u8 done | u64 skipped | u64 passed. While rows wait for the end there is
+ * no checkpoint: the input is bounded, and a job that goes on reads it again.
+ */
+
+static enum status sort_snapshot(struct operator* op, struct buf *out, struct error *err)
+{
+    const struct sort *sort = op->state;
+    if (sort->keeps && !sort->done && sort->row_count)
+        return error_set(err, ERR_AGAIN,
+                         "%u rows wait to be sorted: there is no checkpoint before "
+                         "they have left",
+                         sort->row_count);
+    buf_append_byte(out, 1);
+    buf_append_byte(out, sort->done);
+    state_put_u64(out, sort->skipped);
+    state_put_u64(out, sort->passed);
+    return OK;
+}
+
+static enum status sort_restore(struct operator* op, struct error *err)
+{
+    struct sort *sort = op->state;
+    if (!op->restore || !op->restore->from->blob_count)
+        return OK;
+    const struct str blob = op->restore->from->blobs[0];
+    struct state_bytes in = {(const uint8_t *)blob.data, (const uint8_t *)blob.data + blob.length,
+                             false};
+    in.failed = state_get_byte(&in) != 1;
+    sort->done = state_get_byte(&in);
+    sort->skipped = state_get_u64(&in);
+    sort->passed = state_get_u64(&in);
+    return state_get_end(&in, "a sort", err);
+}
 
 static enum status sort_open(struct operator* op, struct error *err)
 {
@@ -34,7 +71,7 @@ static enum status sort_open(struct operator* op, struct error *err)
         return err->code;
     for (uint32_t c = 0; c < node->column_count && sort->keeps; c++)
         TRY(vec_new(&sort->columns[c], node->types[c], 0, &op->owner, err));
-    return OK;
+    return sort_restore(op, err);
 }
 
 /* ---- comparing rows ---- */
@@ -296,8 +333,9 @@ static enum push_result sort_resume(struct operator* op, struct error *err)
 static enum push_result sort_end(struct operator* op, struct error *err)
 {
     struct sort *sort = op->state;
-    if (!sort->keeps)
+    if (!sort->keeps || sort->done)
         return PUSH_DONE;
+    sort->done = true;
     PUSH_TRY(put_in_order(op, err));
     return sort_resume(op, err);
 }
@@ -329,6 +367,7 @@ const struct operator_class OPERATOR_SORT = {
     .push = sort_push,
     .resume = sort_resume,
     .end = sort_end,
+    .snapshot = sort_snapshot,
     .why = sort_why,
     .close = sort_close,
 };

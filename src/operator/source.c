@@ -110,15 +110,16 @@ static enum status source_open(struct operator* op, struct error *err)
         .owner = op->owner.parent,
     };
     TRY(state->class->open(&request, &state->discover_wake, &state->source, err));
+    TRY(source_restore(op, err));
     TRY(open_decoder(op, state, err));
     return open_expressions(op, state, err);
 }
 
 /* ---- splits ---- */
 
-static enum status add_to_plan(void *context, const struct source_split *split, struct error *err)
+enum status source_plan_split(struct split_plan *plan, const struct planned_split *split,
+                              struct error *err)
 {
-    struct split_plan *plan = context;
     if (plan->count == plan->capacity) {
         uint32_t capacity = plan->capacity ? plan->capacity * 2 : 8;
         if (capacity > SPLITS_MAX)
@@ -131,6 +132,13 @@ static enum status add_to_plan(void *context, const struct source_split *split, 
     }
     plan->splits[plan->count++] = *split;
     return OK;
+}
+
+static enum status add_to_plan(void *context, const struct source_split *split, struct error *err)
+{
+    struct split_plan *plan = context;
+    const struct planned_split planned = {.name = *split, .watermark_us = WATERMARK_NONE};
+    return source_plan_knows(plan, split) ? OK : source_plan_split(plan, &planned, err);
 }
 
 /* An error that may pass is kept for why; others are the job's. */
@@ -167,7 +175,7 @@ static enum status discover(struct source_state *state, struct error *err)
     return result == POLL_ERROR ? trouble(state, &state->discover_retry_us, err) : OK;
 }
 
-static enum status add_split(struct source_state *state, const struct source_split *name,
+static enum status add_split(struct source_state *state, const struct planned_split *planned,
                              uint32_t number, struct error *err)
 {
     if (state->split_count == state->split_capacity) {
@@ -183,9 +191,14 @@ static enum status add_split(struct source_state *state, const struct source_spl
         return error_memory(err, "split", sizeof(*split));
     split->wake.notify = wake_split;
     split->op = state->op;
-    split->name = *name;
+    split->name = planned->name;
     split->number = number;
-    split->watermark_us = WATERMARK_NONE;
+    split->watermark_us = planned->watermark_us;
+    split->idle = planned->idle;
+    split->ended = planned->ended;
+    split->position = planned->position;
+    split->position_bytes = planned->position_bytes;
+    state->ended_count += split->ended;
     split->last_row_us = state->op->eval.now_us;
     atomic_store(&split->ready, true);
     state->splits[state->split_count++] = split;
@@ -193,7 +206,7 @@ static enum status add_split(struct source_state *state, const struct source_spl
 }
 
 /* Takes this subtask's new splits from the shared list; *over: there will be no more. */
-static enum status take_splits(struct source_state *state, bool *over, struct error *err)
+enum status source_take_splits(struct source_state *state, bool *over, struct error *err)
 {
     enum status status = OK;
     mutex_lock(&state->plan->mutex);
@@ -215,8 +228,9 @@ static enum status poll_split(struct source_state *state, struct split *split, b
     split->retry_us = 0;
     split->wake_counts = false;
     if (!split->reader) {
-        enum status status = state->class->reader_open(state->source, &split->name, NULL, 0,
-                                                       &split->wake, &split->reader, err);
+        enum status status =
+            state->class->reader_open(state->source, &split->name, split->position,
+                                      split->position_bytes, &split->wake, &split->reader, err);
         if (status != OK)
             return trouble(state, &split->retry_us, err);
     }
@@ -269,8 +283,13 @@ static enum status poll_next(struct source_state *state, bool *rows, struct erro
 static enum status poll(struct source_state *state, enum poll_state *out, struct error *err)
 {
     bool over, rows = false;
+    if (state->announce) {
+        state->announce = false;
+        if (operator_emit_watermark(state->op, state->watermark_us, err) == PUSH_ERROR)
+            return err->code;
+    }
     TRY(discover(state, err));
-    TRY(take_splits(state, &over, err));
+    TRY(source_take_splits(state, &over, err));
     TRY(poll_next(state, &rows, err));
     if (!rows || state->op->node->source.idle_timeout_ms)
         TRY(source_idleness(state, err));
@@ -283,7 +302,7 @@ static enum status poll(struct source_state *state, enum poll_state *out, struct
 
 static enum poll_state source_poll(struct operator* op, struct error *err)
 {
-    enum poll_state result;
+    enum poll_state result = OPERATOR_FAILED;
     return poll(op->state, &result, err) == OK ? result : OPERATOR_FAILED;
 }
 
@@ -304,6 +323,8 @@ static void plan_release(struct split_plan *plan)
 {
     if (atomic_fetch_sub(&plan->users, 1) != 1)
         return;
+    for (uint32_t i = 0; i < plan->count; i++)
+        mem_free(plan->splits[i].position);
     mem_free(plan->splits);
     mutex_fini(&plan->mutex);
 }
@@ -337,6 +358,7 @@ const struct operator_class OPERATOR_SOURCE = {
     .name = "Source",
     .open = source_open,
     .poll = source_poll,
+    .snapshot = source_snapshot,
     .why = source_why,
     .close = source_close,
 };

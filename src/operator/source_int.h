@@ -22,15 +22,29 @@ struct split {        /* one being read */
     int64_t last_row_us; /* wall; the opening counts */
     int64_t retry_us;    /* poll again then: after a retriable error, or asked for; 0: none */
     bool wake_counts;    /* it was asked for: a wake before that counts too */
+    /* where to go on from, while there is no reader; borrowed from the plan. NULL: the start */
+    const uint8_t *position;
+    size_t position_bytes;
+};
+
+struct planned_split {
+    struct source_split name;
+    bool ended, idle;
+    int64_t watermark_us;
+    uint8_t *position; /* of a checkpoint; owned; NULL: none */
+    size_t position_bytes;
 };
 
 struct split_plan { /* shared by the subtasks: which splits there are, i-th to subtask i % P */
     _Atomic uint32_t users;
     struct mutex mutex;
     uint32_t count, capacity;
-    struct source_split *splits;
-    bool asked;    /* discovery has answered once */
-    bool complete; /* there will never be more */
+    struct planned_split *splits;
+    bool restored;
+    uint32_t restored_count; /* the first ones, in order of their ids, are from a checkpoint */
+    int64_t restored_watermark_us; /* of the whole source */
+    bool asked;                    /* discovery has answered once */
+    bool complete;                 /* there will never be more */
     struct operator* ops[KEY_GROUP_COUNT];
 };
 
@@ -62,6 +76,7 @@ struct source_state {
     struct row_errors errors;
     struct bad_rows bad;
 
+    bool announce;        /* watermark_us is from a checkpoint and not emitted yet */
     int64_t watermark_us; /* as emitted */
     bool idle;            /* as emitted */
     uint32_t mark_count;
@@ -72,6 +87,17 @@ struct source_state {
     uint32_t letter_count, letter_capacity;
     struct letter *letters;
 };
+
+/* source.c */
+enum status source_plan_split(struct split_plan *plan, const struct planned_split *split,
+                              struct error *err) STATUS_CHECKED;
+enum status source_take_splits(struct source_state *state, bool *over,
+                               struct error *err) STATUS_CHECKED;
+/* source_state.c: what a checkpoint keeps. */
+enum status source_snapshot(struct operator* op, struct buf *out, struct error *err) STATUS_CHECKED;
+enum status source_restore(struct operator* op, struct error *err) STATUS_CHECKED;
+/* The split is in the plan since before the job went on from a checkpoint. */
+bool source_plan_knows(const struct split_plan *plan, const struct source_split *split);
 
 /* source_rows.c: what a reader gave becomes a batch and is emitted. */
 enum status source_rows(struct source_state *state, struct split *split,

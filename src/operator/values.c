@@ -8,9 +8,29 @@ struct values {
     struct row_errors errors;
 };
 
+/* Version 1: u8 version | u32 rows that were given. */
+static enum status values_snapshot(struct operator* op, struct buf *out, struct error *err)
+{
+    buf_append_byte(out, 1);
+    state_put_u32(out, ((const struct values *)op->state)->next_row);
+    return OK;
+}
+
 static enum status values_open(struct operator* op, struct error *err)
 {
-    return operator_new_state(op, sizeof(struct values), err) ? OK : err->code;
+    struct values *values = operator_new_state(op, sizeof(*values), err);
+    if (!values)
+        return err->code;
+    if (!op->restore || !op->restore->from->blob_count)
+        return OK;
+    const struct str blob = op->restore->from->blobs[0];
+    struct state_bytes in = {(const uint8_t *)blob.data, (const uint8_t *)blob.data + blob.length,
+                             false};
+    in.failed = state_get_byte(&in) != 1;
+    values->next_row = state_get_u32(&in);
+    if (values->next_row > op->node->values.row_count)
+        values->next_row = op->node->values.row_count;
+    return state_get_end(&in, "VALUES", err);
 }
 
 /* Append one row's values to the columns being built. */
@@ -94,6 +114,7 @@ const struct operator_class OPERATOR_VALUES = {
     .name = "Values",
     .open = values_open,
     .poll = values_poll,
+    .snapshot = values_snapshot,
     .close = values_close,
 };
 

@@ -27,17 +27,21 @@ static enum status window_open(struct operator* op, struct error *err)
         return error_set(err, ERR_UNSUPPORTED, "only TUMBLE windows are supported yet");
     all->size_us = node->window.size_ms * US_PER_MS;
     all->offset_us = node->window.offset_ms * US_PER_MS;
+    all->op = op;
+    all->watermark_us = WATERMARK_NONE;
     must(all->size_us > 0);
+    keyed_state_init(&all->keyed, &WINDOW_STATE, all, op->epoch);
+    op->keyed = &all->keyed;
     TRY(aggregate_calls_init(&all->calls, op, node->window.calls, node->window.call_count,
                              node->window.keys, node->window.key_count, sizeof(struct window_head),
                              err));
     TRY(group_lookup_init(&all->lookup, node->window.keys, node->window.key_count, err));
-    return OK;
+    return window_restore(op, err);
 }
 
 /* ---- windows ---- */
 
-static void window_free(struct operator* op, struct window *window)
+void window_free(struct operator* op, struct window *window)
 {
     struct window_aggregate *all = op->state;
     uint8_t *rows[64];
@@ -47,8 +51,8 @@ static void window_free(struct operator* op, struct window *window)
            (count = state_table_scan(window->table, &cursor, rows, 64)) > 0)
         for (uint32_t i = 0; i < count; i++)
             aggregate_calls_clear(&all->calls, rows[i]);
-    distinct_set_fini(&window->distinct, &all->calls);
-    state_table_free(window->table);
+    distinct_set_fini(&window->distinct);
+    keyed_table_free(&window->groups);
     mem_free(window->cache);
     mem_free(window);
 }
@@ -66,14 +70,12 @@ static int64_t zoned_fire(const struct zone *zone, int64_t last_us)
     return hour_on - here > hour_us ? here + hour_us : here;
 }
 
-/* Bounds of the window that the instant ts lies in. */
-static void window_bounds(const struct operator* op, int64_t ts_us, struct window *out)
+/* Bounds of the window that starts at that local time. */
+static void bounds_from(const struct operator* op, int64_t start_us, struct window *out)
 {
     const struct window_aggregate *all = op->state;
     const struct zone *zone = op->node->window.is_ltz ? op->eval.zone : NULL;
-    int64_t local = zone ? zone_utc_to_local(zone, ts_us) : ts_us;
-    int64_t rest = (local - all->offset_us) % all->size_us;
-    out->start_us = local - (rest < 0 ? rest + all->size_us : rest);
+    out->start_us = start_us;
     out->end_us = out->start_us + all->size_us;
     out->low_us = zone ? zone_local_to_utc(zone, out->start_us) : out->start_us;
     out->high_us = zone ? zone_local_to_utc(zone, out->end_us) : out->end_us;
@@ -82,6 +84,16 @@ static void window_bounds(const struct operator* op, int64_t ts_us, struct windo
      */
     if (out->high_us - out->low_us != all->size_us)
         out->low_us = out->high_us = INT64_MIN;
+}
+
+/* Bounds of the window that the instant ts lies in. */
+static void window_bounds(const struct operator* op, int64_t ts_us, struct window *out)
+{
+    const struct window_aggregate *all = op->state;
+    const struct zone *zone = op->node->window.is_ltz ? op->eval.zone : NULL;
+    int64_t local = zone ? zone_utc_to_local(zone, ts_us) : ts_us;
+    int64_t rest = (local - all->offset_us) % all->size_us;
+    bounds_from(op, local - (rest < 0 ? rest + all->size_us : rest), out);
 }
 
 static enum status window_new(struct operator* op, const struct window *bounds, struct window **out,
@@ -94,7 +106,8 @@ static enum status window_new(struct operator* op, const struct window *bounds, 
     *window = *bounds;
     window->table = NULL;
     window->cache = NULL;
-    window->distinct.tables = NULL;
+    window->groups = (struct keyed_table){0};
+    window->distinct = (struct distinct_set){0};
     window->touched = UINT32_MAX;
     struct state_table_spec spec = {.value_bytes = all->calls.value_bytes,
                                     .first_key_group = op->first_key_group,
@@ -104,9 +117,12 @@ static enum status window_new(struct operator* op, const struct window *bounds, 
         spec.first_key_group = 0;
         spec.last_key_group = KEY_GROUP_COUNT - 1;
     }
-    enum status status = state_table_new(&window->table, &spec, err);
+    enum status status =
+        keyed_table_new(&all->keyed, &window->groups, 0, window->start_us, &spec, err);
+    window->table = window->groups.rows;
     if (status == OK)
-        status = distinct_set_init(&window->distinct, &all->calls, err);
+        status =
+            distinct_set_init(&window->distinct, &all->calls, &all->keyed, window->start_us, err);
     if (status != OK) {
         window_free(op, window);
         return status;
@@ -145,6 +161,13 @@ static enum status find_window(struct operator* op, const struct window *bounds,
     all->windows[low] = *out;
     all->window_count++;
     return OK;
+}
+
+enum status window_at(struct operator* op, int64_t start_us, struct window **out, struct error *err)
+{
+    struct window bounds;
+    bounds_from(op, start_us, &bounds);
+    return find_window(op, &bounds, out, err);
 }
 
 /* ---- a batch ---- */
@@ -233,6 +256,7 @@ static enum status add_to_window(struct operator* op, struct batch *batch, struc
     TRY(status);
     for (uint32_t i = 0; i < count; i++) {
         struct window_head *head = (struct window_head *)all->groups[i];
+        TRY(state_table_touch(window->table, all->groups[i], err));
         head->row_count += kinds && !row_kind_is_accumulate(kinds[rows[i]]) ? -1 : 1;
     }
     return aggregate_calls_add(&all->calls, batch, rows, count, all->groups, kinds,
@@ -297,6 +321,7 @@ static void window_close(struct operator* op)
         window_free(op, all->windows[i]);
     mem_free(all->windows);
     group_lookup_fini(&all->lookup);
+    keyed_state_fini(&all->keyed);
     aggregate_calls_fini(&all->calls);
     operator_free_state(op);
 }
@@ -308,14 +333,18 @@ const struct operator_class OPERATOR_WINDOW_AGGREGATE = {
     .push = window_push,
     .watermark = window_fire,
     .resume = window_resume,
+    .snapshot = window_snapshot,
     .why = window_why,
     .close = window_close,
 };
 
-void window_drop_first(struct operator* op)
+enum status window_drop_first(struct operator* op, struct error *err)
 {
     struct window_aggregate *all = op->state;
+    TRY(keyed_table_leave(&all->windows[0]->groups, err));
+    TRY(distinct_set_leave(&all->windows[0]->distinct, err));
     window_free(op, all->windows[0]);
     all->window_count--;
     memmove(all->windows, all->windows + 1, all->window_count * sizeof(*all->windows));
+    return OK;
 }

@@ -11,16 +11,19 @@ struct window_head {
 };
 
 struct window {
-    int64_t start_us, end_us; /* local time */
-    int64_t low_us, high_us;  /* rows with an instant in between are of this window; or both MIN */
-    int64_t fire_us;          /* the watermark that fires it: end - 1 ms as an instant */
-    struct state_table *table;
+    int64_t start_us, end_us;  /* local time */
+    int64_t low_us, high_us;   /* rows with an instant in between are of this window; or both MIN */
+    int64_t fire_us;           /* the watermark that fires it: end - 1 ms as an instant */
+    struct keyed_table groups; /* number 0, namespace start_us */
+    struct state_table *table; /* its rows */
     struct distinct_set distinct;
     struct lookup_cache *cache; /* NULL: not worth it */
     uint32_t touched;           /* number in the batch being worked on */
 };
 
 struct window_aggregate {
+    struct operator* op;
+    struct keyed_state keyed;
     int64_t size_us, offset_us;
     struct aggregate_calls calls;
     struct group_lookup lookup;
@@ -38,8 +41,19 @@ struct window_aggregate {
     struct state_cursor cursor; /* in the first window */
 };
 
+/* window_state.c: what a checkpoint keeps */
+extern const struct keyed_state_class WINDOW_STATE;
+enum status window_restore(struct operator* op, struct error *err) STATUS_CHECKED;
+enum status window_snapshot(struct operator* op, struct buf *out, struct error *err) STATUS_CHECKED;
+
+/* The window that starts at that local time, made when it is not there. */
+enum status window_at(struct operator* op, int64_t start_us, struct window **out,
+                      struct error *err) STATUS_CHECKED;
+void window_free(struct operator* op, struct window *window);
+/* Frees the first window, for good. */
+enum status window_drop_first(struct operator* op, struct error *err) STATUS_CHECKED;
+
 enum push_result window_fire(struct operator* op, int64_t watermark_us, struct error *err);
 enum push_result window_resume(struct operator* op, struct error *err);
-void window_drop_first(struct operator* op);
 
 #endif

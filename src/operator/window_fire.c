@@ -86,7 +86,7 @@ enum push_result window_resume(struct operator* op, struct error *err)
         EMIT(fire_some(op, &done, err));
         if (!done)
             continue;
-        window_drop_first(op);
+        PUSH_TRY(window_drop_first(op, err));
         all->cursor = (struct state_cursor){0};
     }
     return operator_emit_watermark(op, all->watermark_us, err);

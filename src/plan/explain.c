@@ -114,7 +114,7 @@ static void format_sink(struct buf *out, const struct plan_node *node)
     buf_printf(out, "%s)", node->sink.coalesce ? ", last value per key" : "");
 }
 
-static void format_arguments(struct buf *out, const struct plan_node *node)
+void plan_format_arguments(struct buf *out, const struct plan_node *node)
 {
     const char *const *input_names = node->input_count ? node->inputs[0]->names : NULL;
     switch (node->op) {
@@ -184,7 +184,7 @@ static void format_node(struct buf *out, const struct plan_node *node, uint32_t 
         return;
     }
     seen[node->id] = 1;
-    format_arguments(out, node);
+    plan_format_arguments(out, node);
     buf_printf(out, " #%u", node->id);
     if (node->op != PLAN_SINK && node->op != PLAN_COLLECT)
         buf_printf(out, ", changelogMode=[%s]", changes[node->changelog]);
@@ -193,7 +193,7 @@ static void format_node(struct buf *out, const struct plan_node *node, uint32_t 
         format_columns(out, node->upsert_key, node->upsert_key_count, node->names);
         buf_append_text(out, "]");
     }
-    if (node->state_name)
+    if (node->state_name && node->input_count)
         buf_printf(out, ", state=[%s]", node->state_name);
     if (node->parallelism > 1)
         buf_printf(out, ", parallelism=[%u]", node->parallelism);

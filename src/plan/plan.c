@@ -100,7 +100,8 @@ static enum status build(struct planner *planner, const struct statement *statem
     planner->plan->bounded = all_bounded(planner);
     TRY(plan_changelogs(planner));
     TRY(check_sorts(planner));
-    return plan_split_aggregates(planner);
+    TRY(plan_split_aggregates(planner));
+    return statement->query ? OK : plan_name_states(planner);
 }
 
 static const char *job_name(const struct plan_settings *settings, const struct statement *statement)

@@ -43,8 +43,11 @@ struct plan_aggregate {
 
 struct plan_node {
     enum plan_op op;
-    uint32_t id;                   /* unique within the plan, inputs before users */
-    const char *state_name;        /* stable (contracts.md rule 16); NULL: keeps no state */
+    uint32_t id; /* unique within the plan, inputs before users */
+    /* For checkpoints (contracts.md rule 16), state_names.c; NULL: keeps no state. The name is
+     * stable and unique within the plan, the shape says what the state looks like and means, the
+     * upstream is a fingerprint of all that is read on the way to it. */
+    const char *state_name, *state_shape, *state_upstream;
     uint32_t parallelism;          /* equal along a chain; of an exchange: its receivers' */
     enum plan_changelog changelog; /* of the output */
     bool

@@ -69,6 +69,12 @@ enum status plan_lower_sink(struct planner *planner, const struct statement_inse
 /* lower_aggregate.c */
 enum status plan_lower_aggregate(struct planner *planner, uint32_t entry) STATUS_CHECKED;
 
+/* state_names.c */
+enum status plan_name_states(struct planner *planner) STATUS_CHECKED;
+
+/* explain.c: "(groupBy=[card], select=[...])", what the node does beside its inputs */
+void plan_format_arguments(struct buf *out, const struct plan_node *node);
+
 /* substitute.c: expression helpers; NULL without memory */
 const struct expr *plan_substitute(struct arena *arena, const struct expr *expr,
                                    const struct expr *const *columns);

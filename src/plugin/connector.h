@@ -93,6 +93,10 @@ struct source_class {
     /* One sentence for "why no output"; false: nothing to say. */
     bool (*why)(struct source *source, struct buf *out);
     void (*reader_close)(struct source_reader *reader);
+    /* A split that the checkpoint has which the job goes on from; discover may tell it again.
+     * finished: it was read to its end, and is not opened. Between open and everything else. NULL:
+     * nothing to do. */
+    void (*known)(struct source *source, const struct source_split *split, bool finished);
     void (*close)(struct source *source);
     enum source_replay (*replay)(const struct table_description *table);
 };

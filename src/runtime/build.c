@@ -9,6 +9,7 @@
 #include "runtime/runtime_int.h"
 
 #define PARALLELISM_MAX KEY_GROUP_COUNT
+#define BLOB_MAX        ((size_t)1 << 28) /* of an operator's state beside its keyed one */
 
 struct chain {
     uint32_t parallelism;
@@ -153,6 +154,7 @@ static void init_operator(struct builder *builder, struct task *task, struct ope
     op->port_count = node->input_count;
     op->host = host;
     op->context = job->request.context;
+    buf_init(&host->blob, BLOB_MAX);
     op->eval.zone = op->context->zone ? op->context->zone : job->own_zone;
     op->eval.watermark_us = WATERMARK_NONE;
     struct io *io = job->runtime->settings.io;
@@ -170,6 +172,7 @@ static enum status make_tasks(struct builder *builder, struct error *err)
         job->tasks[t].job = job;
         job->tasks[t].timer_us = INT64_MAX;
         atomic_init(&job->tasks[t].run, TASK_WOKEN);
+        atomic_init(&job->tasks[t].epoch, atomic_load(&job->epoch));
     }
     TRY(alloc_array(&job->exchanges, job->exchange_count, sizeof(struct exchange), err));
     TRY(alloc_array(&job->shared, builder->plan->node_count, sizeof(void *), err));
@@ -283,7 +286,40 @@ static enum status connect_all(struct builder *builder, struct error *err)
 
 /* ---- opening ---- */
 
-static enum status open_host(struct operator_host *host, struct error *err)
+/* What the operator knew of the watermark counts before any comes. */
+static void take_watermark(struct operator_host *host)
+{
+    int64_t watermark_us = host->op.eval.watermark_us;
+    if (watermark_us == WATERMARK_NONE)
+        return;
+    host->due_watermark_us = host->watermark_us = host->ports.combined_us = watermark_us;
+    for (uint32_t i = 0; i < host->ports.count; i++)
+        host->ports.inputs[i].watermark_us = watermark_us;
+}
+
+static enum status open_operator(struct operator_host *host, struct checkpoint_reader *reader,
+                                 struct error *err)
+{
+    struct job *job = host->task->job;
+    struct operator* op = & host->op;
+    const struct job_checkpoints *checkpoints = job->request.checkpoints;
+    struct operator_restore restore = {.reader = reader};
+    if (job->coordinator.enabled) {
+        op->epoch = atomic_load(&job->epoch) + 1;
+        host->operator_id = job->coordinator.ids[op->node->id].id;
+    }
+    if (reader && op->node->state_name)
+        restore.from = checkpoint_find(checkpoints->from, op->node->state_name);
+    if (restore.from && restore.from->id == host->operator_id)
+        op->restore = &restore;
+    enum status status = op->class->open(op, err);
+    op->restore = NULL;
+    take_watermark(host);
+    return status;
+}
+
+static enum status open_host(struct operator_host *host, struct checkpoint_reader *reader,
+                             struct error *err)
 {
     if (!host->op.class)
         return plan_error(host->op.node, "is of a kind that no operator is built for", err);
@@ -291,7 +327,24 @@ static enum status open_host(struct operator_host *host, struct error *err)
     host->has_poll = host->op.class->poll != NULL;
     host->task->polled_count += host->has_poll;
     host->opened = true;
-    return host->op.class->open(&host->op, err);
+    return open_operator(host, reader, err);
+}
+
+static enum status open_all(struct builder *builder, struct error *err)
+{
+    const struct job_checkpoints *checkpoints = builder->job->request.checkpoints;
+    struct checkpoint_reader *reader = NULL;
+    enum status status = OK;
+    if (checkpoints && checkpoints->from)
+        TRY(checkpoint_reader_new(&reader, checkpoints->store, checkpoints->from, err));
+    for (uint32_t n = 0; n < builder->plan->node_count && status == OK; n++) {
+        const struct plan_node *node = builder->plan->nodes[n];
+        for (uint32_t s = 0; s < node->parallelism && status == OK; s++)
+            if (node->op != PLAN_EXCHANGE)
+                status = open_host(host_at(builder, node, s), reader, err);
+    }
+    checkpoint_reader_free(reader);
+    return status;
 }
 
 enum status job_build(struct job *job, struct error *err)
@@ -311,10 +364,8 @@ enum status job_build(struct job *job, struct error *err)
     }
     if (status == OK)
         status = connect_all(&builder, err);
-    for (uint32_t n = 0; n < count && status == OK; n++)
-        for (uint32_t s = 0; s < builder.plan->nodes[n]->parallelism && status == OK; s++)
-            if (builder.plan->nodes[n]->op != PLAN_EXCHANGE)
-                status = open_host(host_at(&builder, builder.plan->nodes[n], s), err);
+    if (status == OK)
+        status = open_all(&builder, err);
     mem_free(builder.root);
     mem_free(builder.slot);
     mem_free(builder.chains);
@@ -334,6 +385,7 @@ void job_unbuild(struct job *job)
             for (uint32_t e = 0; e < host->edge_count; e++)
                 event_queue_fini(&host->edges[e].waiting);
             watermarks_fini(&host->ports);
+            buf_fini(&host->blob);
             mem_free(host->edges);
             mem_free(host->inputs);
         }

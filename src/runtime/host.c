@@ -179,6 +179,7 @@ enum status host_advance(struct operator_host *host, struct error *err)
 enum status host_timer(struct operator_host *host, struct error *err)
 {
     host->timer_us = INT64_MAX;
+    coordinator_changed(host->task->job);
     host->op.eval.now_us = host->task->now_us;
     if (host->op.class->timer && !host->end_called)
         TRY(note(host, host->op.class->timer(&host->op, host->task->now_us, err), PENDING_TIMER,
@@ -205,6 +206,7 @@ enum status host_poll(struct operator_host *host, enum poll_state *state, struct
     if (*state != OPERATOR_ENDED)
         return OK;
     host->poll_ended = true;
+    coordinator_changed(host->task->job);
     host->due_watermark_us = WATERMARK_MAX;
     return host_advance(host, err);
 }
@@ -254,6 +256,8 @@ enum push_result operator_emit(struct operator* op, uint32_t output, struct batc
                                struct error *err)
 {
     struct operator_host *host = host_of(op);
+    if (host->has_poll)
+        coordinator_changed(host->task->job);
     metric_add(&op->metrics.batches_out, 1);
     metric_add(&op->metrics.records_out, batch->selected_count);
     metric_set(&op->metrics.last_emit_us, host->task->now_us);
@@ -267,8 +271,10 @@ enum push_result operator_emit_watermark(struct operator* op, int64_t watermark_
                                          struct error *err)
 {
     struct event event = {.kind = EVENT_WATERMARK, .value = watermark_us};
-    if (host_of(op)->has_poll)
+    if (host_of(op)->has_poll) {
+        coordinator_changed(host_of(op)->task->job);
         metric_set(&op->metrics.watermark_us, watermark_us);
+    }
     return host_send(host_of(op), &event, err) == OK ? PUSH_DONE : PUSH_ERROR;
 }
 

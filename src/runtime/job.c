@@ -16,6 +16,8 @@ const char *job_state_name(enum job_state state)
 
 static void wake_all(struct job *job)
 {
+    if (job->coordinator.enabled)
+        task_wake(&job->coordinator.task);
     for (uint32_t i = 0; i < job->task_count; i++)
         task_wake(&job->tasks[i]);
 }
@@ -23,6 +25,7 @@ static void wake_all(struct job *job)
 static void job_destroy(struct job *job)
 {
     job_unbuild(job);
+    coordinator_fini(job);
     zone_free(job->own_zone);
     mem_owner_fini(&job->owner);
     condition_fini(&job->ended);
@@ -46,14 +49,20 @@ enum status job_start(struct runtime *runtime, const struct job_request *request
     if (!request->context->zone)
         status = zone_from_offset(&job->own_zone, 0, err);
     if (status == OK)
+        status = coordinator_init(job, err);
+    if (status == OK)
         status = job_build(job, err);
     if (status != OK) {
         job_destroy(job);
         return status;
     }
-    atomic_store(&job->tasks_left, job->task_count);
+    atomic_store(&job->tasks_left, job->task_count + job->coordinator.enabled);
     *out = job;
     /* The job may be over before the loop is: only the last task's end can be that. */
+    if (job->coordinator.enabled) {
+        atomic_store(&job->coordinator.task.run, TASK_READY);
+        runtime_ready(runtime, &job->coordinator.task);
+    }
     for (uint32_t i = 0, count = job->task_count; i < count; i++) {
         struct task *task = &job->tasks[i];
         atomic_store(&task->run, TASK_READY);
@@ -119,7 +128,10 @@ void job_stop(struct job *job)
     int running = JOB_RUNNING;
     mutex_lock(&job->mutex);
     bool first = atomic_load(&job->stop_epoch) == 0;
-    if (first) {
+    if (job->coordinator.enabled) {
+        atomic_store(&job->coordinator.stop, true);
+        atomic_compare_exchange_strong(&job->state, &running, JOB_STOPPING);
+    } else if (first) {
         uint64_t epoch = atomic_load(&job->epoch) + 1;
         atomic_store(&job->stop_epoch, epoch);
         atomic_store(&job->epoch, epoch);
@@ -133,7 +145,9 @@ void job_stop(struct job *job)
 void job_barrier(struct job *job)
 {
     mutex_lock(&job->mutex);
-    if (atomic_load(&job->stop_epoch) == 0)
+    if (job->coordinator.enabled)
+        atomic_store(&job->coordinator.asked, true);
+    else if (atomic_load(&job->stop_epoch) == 0)
         atomic_fetch_add(&job->epoch, 1);
     mutex_unlock(&job->mutex);
     wake_all(job);
@@ -199,6 +213,9 @@ void job_status(struct job *job, struct job_status *out)
     out->epoch = atomic_load(&job->epoch);
     out->epochs_done = epochs_done(job);
     out->task_count = job->task_count;
+    mutex_lock(&job->coordinator.mutex);
+    out->checkpoints = job->coordinator.status;
+    mutex_unlock(&job->coordinator.mutex);
     out->memory_bytes = atomic_load(&job->owner.used_bytes);
     out->memory_peak_bytes = atomic_load(&job->owner.peak_bytes);
     for (uint32_t t = 0; t < job->task_count; t++)

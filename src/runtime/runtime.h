@@ -10,7 +10,8 @@
  * Threads: every function may be called from any thread unless said. Callbacks come from a worker
  * (or from runtime_simulate) with no lock held and must not block or call job_wait and job_free.
  *
- * What is not here yet: checkpoints and restarts. A failing job stops with its first error.
+ * With job_request.checkpoints a job begins with a checkpoint's state and makes checkpoints; the
+ * restart after a failure is the caller's: a failing job stops with its first error.
  */
 #ifndef LEAT_RUNTIME_RUNTIME_H
 #define LEAT_RUNTIME_RUNTIME_H
@@ -62,9 +63,19 @@ struct job_callbacks {
     void (*ended)(void *context, struct job *job, enum job_state state, const struct error *error);
 };
 
+/* A job's checkpoints. All is borrowed and must outlive the job. */
+struct job_checkpoints {
+    struct checkpoint_store *store; /* nobody else uses it meanwhile */
+    const struct checkpoint *from;  /* the state to begin with; NULL: none */
+    /* From one that has begun to the next, where anything has changed since; 0: only those asked
+     * for by job_barrier, and the last one. */
+    int64_t interval_us;
+};
+
 struct job_request {
-    const struct plan *plan;              /* borrowed; must outlive the job */
-    const struct plugin_context *context; /* likewise */
+    const struct job_checkpoints *checkpoints; /* NULL: the job has none */
+    const struct plan *plan;                   /* borrowed; must outlive the job */
+    const struct plugin_context *context;      /* likewise */
     struct job_callbacks callbacks;
     void *callback_context;
 };
@@ -83,7 +94,8 @@ void job_free(struct job *job);
 void job_collect_resume(struct job *job);
 
 /* Sends the next barrier through the job: every operator flushes, sinks make durable what came
- * before. job_status().epochs_done counts those that have passed every task. */
+ * before. job_status().epochs_done counts those that have passed every task. With checkpoints:
+ * makes one, after the one that is being made. */
 void job_barrier(struct job *job);
 
 struct job_status {
@@ -91,6 +103,13 @@ struct job_status {
     struct error error;           /* JOB_FAILED */
     int64_t started_us, ended_us; /* wall; ended_us 0: not yet */
     uint64_t epoch, epochs_done;  /* barriers sent, passed by all tasks */
+    struct checkpoint_status {
+        uint64_t completed, failed; /* numberOfCompletedCheckpoints, numberOfFailedCheckpoints */
+        uint64_t last_epoch;        /* of the last completed one; 0: none by this run */
+        int64_t last_duration_us;   /* lastCheckpointDuration: from its begin to the manifest */
+        uint64_t last_bytes;        /* lastCheckpointSize: of the blocks it wrote */
+        struct error error;         /* why the last one failed; code OK: it did not */
+    } checkpoints;
     uint32_t task_count, operator_count;
     size_t memory_bytes, memory_peak_bytes;
     uint64_t rows_read, rows_written; /* sums over sources and sinks */

@@ -4,10 +4,12 @@
  *   job     --> tasks, their gates, shared parts      (job.c, build.c)
  *   task    --> hosts (operators) in plan order       (task.c, host.c)
  *   gate    --> channels, one per sender              (gate.c, exchange.c)
+ *   coordinator: a task without operators             (coordinator.c, snapshot.c)
  *
  * A task's fields belong to whoever steps it (step_lock); a gate's channels to its mutex; the ready
  * list and timers to the runtime's mutex; a job's error and counts to the job's mutex. Locks are
- * taken in that order: step_lock, then one of the others; never two of the others.
+ * taken in that order: step_lock, then one of the others; never two of the others, but for the
+ * runtime's inside the coordinator's.
  */
 #ifndef LEAT_RUNTIME_RUNTIME_INT_H
 #define LEAT_RUNTIME_RUNTIME_INT_H
@@ -160,6 +162,10 @@ struct operator_host {
     struct edge *edges;
     uint32_t input_count;
     struct edge **inputs; /* edges whose target this is */
+    /* checkpoints: the task's until it has told the coordinator, then the coordinator's */
+    uint32_t operator_id;
+    struct buf blob;
+    struct state_out out;
 };
 /* All: OK or the operator's error. */
 enum status host_event(struct operator_host *host, uint32_t port, struct event *event,
@@ -198,6 +204,12 @@ struct task {
     uint32_t polled_count;  /* hosts that poll */
     bool barrier_stops;     /* of the barrier taken from a channel last */
     bool closed;
+    bool is_coordinator;
+    bool parked;             /* all has ended; it stays for the checkpoints that follow */
+    uint64_t snapshot_epoch; /* being written or waiting for its outcome; 0: none */
+    bool snapshot_told;      /* the coordinator has it all */
+    uint32_t snapshot_next;  /* host to be written next */
+    struct error snapshot_failure;
     int64_t now_us; /* wall, sampled once per batch */
     /* timers: the runtime's mutex */
     int64_t timer_us; /* monotonic; INT64_MAX: not armed */
@@ -208,6 +220,44 @@ void task_wake(struct task *task); /* from any thread */
 void task_close(struct task *task);
 
 /* ---- jobs */
+
+enum coordinator_phase { COORDINATOR_IDLE, COORDINATOR_COLLECTS };
+
+/* Makes the job's checkpoints: a task that is woken by what it waits for. */
+struct coordinator {
+    bool enabled;
+    struct task task;
+    struct operator_id {
+        uint32_t id;
+    } * ids; /* by plan node */
+    uint32_t next_operator_id;
+    uint8_t lineage[CHECKPOINT_LINEAGE_BYTES];
+    struct mem_owner owner; /* of the blocks on their way */
+    /* the tasks and the I/O job tell; under the mutex */
+    struct mutex mutex;
+    struct state_block *first_block, *last_block;
+    uint32_t told_count, parked_count;
+    struct error failure; /* of the epoch's first task that failed */
+    bool writing;         /* the I/O job is under way */
+    struct error written; /* its result */
+    struct checkpoint_status status;
+    /* asked for by anyone */
+    _Atomic bool changed, asked, stop;
+    _Atomic size_t queued_bytes;
+    _Atomic bool full;               /* of job->epoch */
+    _Atomic uint64_t resolved_epoch; /* the outcome of which is known ... */
+    _Atomic bool resolved_good;      /* ... to be this */
+    /* the coordinator's own, and the I/O job's while it is under way */
+    enum coordinator_phase phase;
+    enum checkpoint_end end; /* of the epoch being made */
+    bool begun;              /* checkpoint_begin was called for it */
+    bool is_last, is_over;
+    bool commits; /* the I/O job is the epoch's last */
+    uint64_t bytes;
+    int64_t begun_us; /* wall */
+    struct io_job io_job;
+    struct state_block *io_blocks;
+};
 
 struct job {
     struct runtime *runtime;
@@ -227,6 +277,7 @@ struct job {
     _Atomic uint32_t tasks_left;
     int64_t started_us;
     _Atomic int64_t ended_us;
+    struct coordinator coordinator;
     struct mutex mutex; /* error, done */
     struct condition ended;
     struct error error;
@@ -236,6 +287,26 @@ enum status job_build(struct job *job, struct error *err) STATUS_CHECKED; /* bui
 void job_unbuild(struct job *job);
 void job_fail(struct job *job, const struct error *err); /* the first error counts */
 void job_task_ended(struct job *job);
+
+/* ---- checkpoints */
+
+/* coordinator.c */
+enum status coordinator_init(struct job *job, struct error *err) STATUS_CHECKED; /* before build */
+void coordinator_fini(struct job *job);
+enum step_result coordinator_step(struct task *task);
+void coordinator_changed(struct job *job); /* something flows: cheap */
+void coordinator_parked(struct job *job);  /* one more task has ended all it had */
+void coordinator_told(struct task *task);  /* the task's part of the epoch is complete, or failed */
+void coordinator_give(void *context, struct state_block *block); /* context: the job */
+bool coordinator_is_full(struct job *job); /* of blocks: the tasks should wait */
+
+/* snapshot.c: a task's part of a checkpoint */
+void snapshot_begin(struct task *task);
+/* Writes a slice. True: there is more to write, and room for it. */
+bool snapshot_slice(struct task *task);
+void snapshot_finish(struct task *task);  /* all slices at once */
+void snapshot_resolve(struct task *task); /* looks whether the outcome is known */
+void snapshot_drop(struct task *task);    /* the task is being closed */
 
 /* ---- scheduler */
 

@@ -4,7 +4,8 @@
  * Barriers: a task with sources starts the next epoch when the job has asked for it; one with gates
  * when every channel has delivered its barrier (channels that have are not read until then) or has
  * ended. Then every operator is flushed, inputs before users, each after all before it has arrived;
- * then the barrier goes on over the exchanges. A barrier that stops the job ends the task.
+ * then, with checkpoints, a snapshot begins (snapshot.c), and the barrier goes on over the
+ * exchanges. A barrier that stops the job ends the task.
  *
  * Owner: whoever holds step_lock (a worker, or job_why for a look).
  */
@@ -77,7 +78,7 @@ static void look_for_barrier(struct task *task)
         return;
     if (live)
         start_flush(task, task->barrier_stops);
-    else if (task->polled_count && atomic_load(&task->job->epoch) >= next)
+    else if ((task->polled_count || task->parked) && atomic_load(&task->job->epoch) >= next)
         start_flush(task, atomic_load(&task->job->stop_epoch) == next);
 }
 
@@ -92,6 +93,8 @@ static enum status continue_flush(struct task *task, bool *done, struct error *e
             break;
         TRY(host_flush(&task->hosts[task->flush_next++], task->flushing, err));
     }
+    if (task->job->coordinator.enabled)
+        snapshot_begin(task);
     struct event barrier = {
         .kind = EVENT_BARRIER, .flag = task->flushing_stops, .value = (int64_t)task->flushing};
     for (uint32_t i = 0; i < task->host_count; i++)
@@ -207,11 +210,35 @@ static enum status take_input(struct task *task, bool *took, struct error *err)
     return OK;
 }
 
+static void end_after_barrier(struct task *task)
+{
+    struct coordinator *coordinator = &task->job->coordinator;
+    if (coordinator->enabled)
+        snapshot_finish(task);
+    if (!coordinator->enabled || coordinator->end == CHECKPOINT_STOPPED)
+        atomic_store(&task->job->stopped_early, true);
+}
+
+/* All has ended: with checkpoints the task stays for those that follow. */
+static enum step_result ended_result(struct task *task)
+{
+    if (!task->job->coordinator.enabled)
+        return STEP_ENDED;
+    if (!task->parked) {
+        task->parked = true;
+        coordinator_parked(task->job);
+        return STEP_AGAIN;
+    }
+    return STEP_WAIT;
+}
+
 static enum status run(struct task *task, uint32_t batches, enum step_result *result,
                        struct error *err)
 {
     struct io *io = task->job->runtime->settings.io;
     bool took = true, done;
+    if (task->snapshot_epoch)
+        snapshot_resolve(task);
     task->now_us = io_wall_us(io);
     TRY(fire_timers(task, err));
     TRY(advance_all(task, err));
@@ -224,18 +251,21 @@ static enum status run(struct task *task, uint32_t batches, enum step_result *re
             if (!done)
                 return OK;
             if (task->flushing_stops) {
-                atomic_store(&task->job->stopped_early, true);
+                end_after_barrier(task);
                 *result = STEP_ENDED;
                 return OK;
             }
             continue;
         }
+        bool writes = task->snapshot_epoch && snapshot_slice(task);
         if (all_ended(task)) {
-            *result = STEP_ENDED;
+            *result = writes ? STEP_AGAIN : ended_result(task);
             return OK;
         }
-        if (!took)
+        if (!took) {
+            *result = writes ? STEP_AGAIN : STEP_WAIT;
             return OK;
+        }
         if (batches-- == 0) {
             *result = STEP_AGAIN;
             return OK;
@@ -252,6 +282,11 @@ enum step_result task_step(struct task *task, uint32_t batches)
     struct error err = {0};
     enum step_result result = STEP_ENDED;
     mutex_lock(&task->step_lock);
+    if (task->is_coordinator) {
+        result = coordinator_step(task);
+        mutex_unlock(&task->step_lock);
+        return result;
+    }
     must_context(job->request.plan->job_name, atomic_load(&task->epoch));
     if (!atomic_load(&job->cancelled)) {
         if (run(task, batches, &result, &err) != OK) {
@@ -271,6 +306,7 @@ void task_close(struct task *task)
     if (task->closed)
         return;
     task->closed = true;
+    snapshot_drop(task);
     runtime_timer(task->job->runtime, task, INT64_MAX);
     for (uint32_t i = task->host_count; i-- > 0;) {
         struct operator_host *host = &task->hosts[i];

@@ -1,6 +1,7 @@
 /* datagen.c - the datagen connector: made-up rows at a rate, as many as wanted.
  *
- * There are as many splits as the source has subtasks. Split k of n has the rows k, k + n, k + 2n,
+ * There are as many splits as the source has subtasks at its first start. Split k of n has the rows
+ * k, k + n, k + 2n,
  * ...; row r is due r / rows-per-second after the source was started, and the reader asks to be
  * polled again when the next rows are due. A reader that is late by more than CATCH_UP_US_MAX gives
  * up what it missed: the rate is a limit, not a debt.
@@ -181,8 +182,8 @@ static void append_u64(struct buf *out, uint64_t value)
         buf_append_byte(out, (uint8_t)(value >> (8 * i)));
 }
 
-/* The split's number in "K/N". False: not a split of this source. */
-static bool parse_split(const struct source *source, const char *id, uint32_t *out)
+/* The numbers of "K/N". False: not a split. */
+static bool parse_split(const char *id, uint32_t *out, uint32_t *out_count)
 {
     const char *slash = strchr(id, '/');
     uint64_t split, count;
@@ -190,7 +191,16 @@ static bool parse_split(const struct source *source, const char *id, uint32_t *o
         !str_to_u64(str_of(slash + 1), &count, NULL))
         return false;
     *out = (uint32_t)split;
-    return count == source->split_count && split < count;
+    *out_count = (uint32_t)count;
+    return count <= UINT32_MAX && split < count;
+}
+
+/* The rows stay divided as they were, whatever the parallelism is now. */
+static void source_known(struct source *source, const struct source_split *split, bool finished)
+{
+    uint32_t number, count;
+    if (parse_split(split->id, &number, &count))
+        source->split_count = count;
 }
 
 static struct datagen_rows next_rows(const struct source_reader *reader)
@@ -222,8 +232,8 @@ static enum status reader_open(struct source *source, const struct source_split 
                                struct source_reader **out, struct error *err)
 {
     const uint8_t *bytes = position;
-    uint32_t number;
-    if (!parse_split(source, split->id, &number))
+    uint32_t number, count;
+    if (!parse_split(split->id, &number, &count) || count != source->split_count)
         return error_set(err, ERR_CORRUPT, "table %s: '%s' is not a split of this datagen source",
                          source->table->name, split->id);
     if (position && (position_bytes != POSITION_BYTES || bytes[0] != POSITION_VERSION))
@@ -326,6 +336,7 @@ static const struct source_class DATAGEN_SOURCE = {
     .poll = reader_poll,
     .position = reader_position,
     .reader_close = reader_close,
+    .known = source_known,
     .close = source_close,
     .replay = source_replay,
 };

@@ -73,6 +73,7 @@ void sim_reset(void)
     sim_world.section_count = 0;
     sim_world.captures = NULL;
     sim_world.observer = NULL;
+    sim_world.base_epoch = 0;
     mutex_unlock(&sim_world.mutex);
 }
 

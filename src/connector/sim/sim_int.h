@@ -63,6 +63,7 @@ struct sim_section { /* of sim_input */
 struct sim_capture {
     struct sim_capture *next;
     const char *table;
+    uint64_t *epochs;     /* by row: that of the barrier before it */
     struct sim_row *rows; /* grows by doubling; old arrays stay in the arena */
     size_t row_count, capacity;
 };
@@ -75,6 +76,7 @@ struct sim_world {
     struct sim_section *sections;
     uint64_t section_count;
     struct sim_capture *captures;
+    uint64_t base_epoch;    /* of sim_rewind */
     struct source *sources; /* open ones */
     void (*observer)(void *context, enum sim_signal signal, int64_t number);
     void *observer_context;

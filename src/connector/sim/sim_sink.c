@@ -17,6 +17,7 @@ struct sink_writer {
     struct sink *sink;
     struct wake *wake;
     int64_t write_count;
+    uint64_t epoch; /* of the last barrier; 0: none by this writer */
     struct buf text;
 };
 
@@ -79,10 +80,14 @@ static struct sim_row *add_row(struct sim_capture *capture)
     if (capture->row_count == capture->capacity) {
         size_t capacity = capture->capacity ? capture->capacity * 2 : 64;
         struct sim_row *rows = ARENA_ARRAY(&sim_world.arena, capacity, struct sim_row);
-        if (!rows)
+        uint64_t *epochs = ARENA_ARRAY(&sim_world.arena, capacity, uint64_t);
+        if (!rows || !epochs)
             return NULL;
-        if (capture->row_count)
+        if (capture->row_count) {
             memcpy(rows, capture->rows, capture->row_count * sizeof(*rows));
+            memcpy(epochs, capture->epochs, capture->row_count * sizeof(*epochs));
+        }
+        capture->epochs = epochs;
         capture->rows = rows;
         capture->capacity = capacity;
     }
@@ -107,6 +112,7 @@ static enum status capture_row(struct sink_writer *writer, struct sim_capture *c
     }
     TRY(arena_check(arena, "captured rows", err));
     *out = (struct sim_row){batch_kind(batch, row), batch->column_count, values};
+    capture->epochs[capture->row_count] = writer->epoch ? writer->epoch : sim_world.base_epoch;
     capture->row_count++;
     return OK;
 }
@@ -132,7 +138,37 @@ static enum push_result writer_write(struct sink_writer *writer, struct batch *b
 
 static enum push_result writer_flush(struct sink_writer *writer, uint64_t epoch, struct error *err)
 {
+    writer->epoch = epoch;
     return PUSH_DONE;
+}
+
+#define EPOCH_SEALED UINT64_MAX
+
+void sim_rewind(uint64_t epoch)
+{
+    mutex_lock(&sim_world.mutex);
+    for (struct sim_capture *capture = sim_world.captures; capture; capture = capture->next) {
+        size_t kept = 0;
+        for (size_t i = 0; i < capture->row_count; i++) {
+            if (capture->epochs[i] >= epoch && capture->epochs[i] != EPOCH_SEALED)
+                continue;
+            capture->rows[kept] = capture->rows[i];
+            capture->epochs[kept++] = capture->epochs[i];
+        }
+        capture->row_count = kept;
+    }
+    sim_world.base_epoch = epoch;
+    mutex_unlock(&sim_world.mutex);
+}
+
+void sim_seal(void)
+{
+    mutex_lock(&sim_world.mutex);
+    for (struct sim_capture *capture = sim_world.captures; capture; capture = capture->next)
+        for (size_t i = 0; i < capture->row_count; i++)
+            capture->epochs[i] = EPOCH_SEALED;
+    sim_world.base_epoch = 0;
+    mutex_unlock(&sim_world.mutex);
 }
 
 static enum push_result writer_finish(struct sink_writer *writer, struct error *err)

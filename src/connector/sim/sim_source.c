@@ -254,6 +254,15 @@ static void claim_split(struct source *own, uint32_t number)
             source->splits[number].elsewhere = true;
 }
 
+/* Under the mutex. */
+static void wake_others(const struct source_reader *reader)
+{
+    for (const struct source *source = sim_world.sources; source; source = source->next)
+        for (uint32_t i = 0; i < source->plan.split_count; i++)
+            if (source->splits[i].reader && source->splits[i].reader != reader)
+                wake_notify(source->splits[i].reader->wake);
+}
+
 static enum status reader_open(struct source *source, const struct source_split *split,
                                const void *position, size_t position_bytes, struct wake *wake,
                                struct source_reader **out, struct error *err)
@@ -285,6 +294,7 @@ static enum status reader_open(struct source *source, const struct source_split 
     own->next = next_of_split(plan, 0, reader->split);
     for (; done > 0 && own->next < plan->event_count; done--)
         own->next = next_of_split(plan, own->next + 1, reader->split);
+    wake_others(reader); /* less may be before them than it seemed */
     mutex_unlock(&sim_world.mutex);
     *out = reader;
     return OK;
@@ -305,15 +315,6 @@ static uint64_t earliest_order(const char *job_name)
         }
     }
     return earliest;
-}
-
-/* Under the mutex. */
-static void wake_others(const struct source_reader *reader)
-{
-    for (const struct source *source = sim_world.sources; source; source = source->next)
-        for (uint32_t i = 0; i < source->plan.split_count; i++)
-            if (source->splits[i].reader && source->splits[i].reader != reader)
-                wake_notify(source->splits[i].reader->wake);
 }
 
 struct chunk { /* events [first, last) go into one batch */
@@ -505,6 +506,19 @@ static enum status reader_position(struct source_reader *reader, struct buf *out
     return buf_check(out, "a position", err);
 }
 
+/* Of a finished split nothing is left, so that it holds nobody back. */
+static void source_known(struct source *source, const struct source_split *split, bool finished)
+{
+    int64_t number;
+    if (!finished || !str_to_i64(str_of(split->id), &number, NULL) || number < 0 ||
+        number >= source->plan.split_count)
+        return;
+    mutex_lock(&sim_world.mutex);
+    source->splits[number].opened = true;
+    source->splits[number].next = source->plan.event_count;
+    mutex_unlock(&sim_world.mutex);
+}
+
 static enum source_replay source_replay(const struct table_description *table)
 {
     return SOURCE_REPLAY_EXACT;
@@ -520,6 +534,7 @@ const struct source_class SIM_SOURCE = {
     .poll = reader_poll,
     .position = reader_position,
     .reader_close = reader_close,
+    .known = source_known,
     .close = source_close,
     .replay = source_replay,
 };
