@@ -78,6 +78,10 @@ void process_check_dashboards(struct process *process,
                               void (*each)(void *context, const struct error *err));
 /* After the jobs and before the engine is freed; live pages are told. */
 void process_close_http(struct process *process);
+/* Makes and locks the data directory: engine_checkpoints.directory, of a struct process.
+ * Idempotent, any thread. */
+enum status process_data_directory(void *process, const char **out,
+                                   struct error *err) STATUS_CHECKED;
 /* Stops the broker; ERR_* when something could not be made durable. */
 enum status process_fini(struct process *process, struct error *err) STATUS_CHECKED;
 

@@ -154,6 +154,16 @@ static enum status lock_directory(struct process *process, struct error *err)
     return status;
 }
 
+enum status process_data_directory(void *context, const char **out, struct error *err)
+{
+    struct process *process = context;
+    mutex_lock(&process->shared->mutex);
+    enum status status = process->shared->lock ? OK : lock_directory(process, err);
+    mutex_unlock(&process->shared->mutex);
+    *out = process->data_directory;
+    return status;
+}
+
 /* Directory, loop, pool: what both need. The mutex is held. */
 static enum status open_ground(struct process *process, struct error *err)
 {

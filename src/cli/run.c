@@ -17,6 +17,9 @@ const struct argument_def RUN_ARGUMENTS[] = {
     {"--dashboard", ARGUMENT_VALUE, "FILE.json",
      "serve this dashboard (and so HTTP); may be given several times"},
     {"--no-http", ARGUMENT_FLAG, NULL, "serve no page, also while jobs run that have no end"},
+    {"--again", ARGUMENT_FLAG, NULL, "also run jobs anew that have finished before"},
+    {"--allow-changed-query", ARGUMENT_FLAG, NULL,
+     "go on from checkpoints of another statement with what of their state still fits"},
     {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET; also leat.memory.limit, leat.http.hosts"},
     {"--var", ARGUMENT_VALUE, "NAME=VALUE", "replaces ${NAME} in the files"},
     {"--result", ARGUMENT_VALUE, "FORM", "how a SELECT prints: table, changelog, json or csv"},
@@ -43,7 +46,7 @@ struct run {
     struct process process;
     struct engine *engine;
     struct session *session;
-    bool explain;
+    bool explain, again, allow_changed_query;
     enum result_form form;
     uint32_t script_count, set_count, variable_count;
     struct script scripts[SCRIPTS_MAX];
@@ -96,7 +99,11 @@ static enum status take_option(struct run *run, const char *name, const char *va
 {
     if (strcmp(name, "-e") == 0)
         return add_script(run, "-e", NULL, value, err);
-    if (strcmp(name, "--data") == 0) {
+    if (strcmp(name, "--again") == 0) {
+        run->again = true;
+    } else if (strcmp(name, "--allow-changed-query") == 0) {
+        run->allow_changed_query = true;
+    } else if (strcmp(name, "--data") == 0) {
         run->process.data_directory = value;
     } else if (strcmp(name, "--broker") == 0) {
         run->process.listen = true;
@@ -207,6 +214,8 @@ static enum status run_statement(struct run *run, struct statement *statement, s
     enum status status = engine_execute(run->session, statement, arena, NULL, &result, err);
     *is_job = status != OK && result.job; /* an INSERT that was waited for */
     TRY(status);
+    if (result.kind == RESULT_SKIPPED)
+        fprintf(stderr, "%s\n", result.text);
     if (result.kind == RESULT_TEXT || result.kind == RESULT_TABLE)
         status = result_print(&result, run->form, err);
     engine_result_fini(&result);
@@ -321,6 +330,10 @@ static enum status start(struct run *run, struct error *err)
         .owner = &run->process.memory,
         .worker_threads = (uint32_t)run->process.worker_threads,
         .security_roots = process_roots(&run->process),
+        .checkpoints = {.directory = run->explain ? NULL : process_data_directory,
+                        .context = &run->process,
+                        .again = run->again,
+                        .allow_changed_query = run->allow_changed_query},
     };
     TRY(engine_new(&run->engine, &config, err));
     run->process.engine = run->engine;

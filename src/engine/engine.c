@@ -49,6 +49,11 @@ void engine_free(struct engine *engine)
     if (engine->catalog)
         catalog_free(engine->catalog);
     mem_free(engine->history);
+    while (engine->job_names) {
+        struct job_name *name = engine->job_names;
+        engine->job_names = name->next;
+        mem_free(name);
+    }
     mem_owner_fini(&engine->owner);
     mutex_fini(&engine->mutex);
     mem_free(engine);

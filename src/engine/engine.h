@@ -8,7 +8,10 @@
  * get a reference by engine_job_find. Jobs run on the runtime's workers; callbacks of a query come
  * from there.
  *
- * What is not here yet: checkpoints, restarts and the persisted catalog.
+ * A job that an INSERT starts has checkpoints where the process has a place for them and
+ * execution.checkpointing.interval is set; started again it goes on from the last one (recovery.c).
+ *
+ * What is not here yet: restarts after a failure and the persisted catalog.
  */
 #ifndef LEAT_ENGINE_ENGINE_H
 #define LEAT_ENGINE_ENGINE_H
@@ -18,6 +21,15 @@
 struct engine;
 struct session;
 struct engine_job;
+
+struct engine_checkpoints {
+    /* The data directory; the first call makes and locks it. May block on the local disk. NULL:
+     * there is none, and jobs have no checkpoints. */
+    enum status (*directory)(void *context, const char **out, struct error *err);
+    void *context;
+    bool again;               /* a bounded job that has finished is run anew */
+    bool allow_changed_query; /* state that the statement no longer fits is left behind */
+};
 
 struct engine_config {
     const struct plugin_registry *registry;
@@ -30,6 +42,7 @@ struct engine_config {
     uint64_t seed;
     uint32_t batch_rows; /* most rows a source puts in a batch; 0: the default */
     size_t queue_bytes;  /* of one exchange channel; 0: the default */
+    struct engine_checkpoints checkpoints;
 };
 
 enum status engine_new(struct engine **out, const struct engine_config *config,
@@ -58,11 +71,12 @@ const struct sql_session *session_sql(const struct session *session);
 const struct option_def *session_settings(size_t *count);
 
 enum result_kind {
-    RESULT_NONE,  /* done, nothing to show */
-    RESULT_TEXT,  /* one text: EXPLAIN, SHOW CREATE */
-    RESULT_TABLE, /* rows of text: SHOW, DESCRIBE, SET */
-    RESULT_JOB,   /* an INSERT runs */
-    RESULT_QUERY, /* a SELECT runs; rows come through the callbacks */
+    RESULT_NONE,    /* done, nothing to show */
+    RESULT_TEXT,    /* one text: EXPLAIN, SHOW CREATE */
+    RESULT_TABLE,   /* rows of text: SHOW, DESCRIBE, SET */
+    RESULT_JOB,     /* an INSERT runs */
+    RESULT_SKIPPED, /* an INSERT whose job has finished before is not run again; one text */
+    RESULT_QUERY,   /* a SELECT runs; rows come through the callbacks */
 };
 
 struct engine_result { /* strings live in arena, which the result owns */

@@ -20,6 +20,7 @@ struct settings { /* parsed values of the table in settings.c */
     int64_t state_ttl_ms;
     bool dml_sync;
     int64_t max_parallelism;
+    int64_t checkpoint_interval_ms;
 };
 
 enum { RUNTIME_STREAMING, RUNTIME_BATCH, RUNTIME_AUTOMATIC };
@@ -49,6 +50,10 @@ struct engine_job {
     struct plugin_context context; /* the engine's with the session's zone */
     struct query_callbacks callbacks;
     struct job *job;
+    /* recovery.c; store NULL: no checkpoints */
+    struct checkpoint_store *store;
+    struct checkpoint *from; /* NULL: it begins empty */
+    struct job_checkpoints checkpoints;
     struct engine_job *next; /* under the engine's mutex, as is `listed` */
     bool listed;
     _Atomic uint32_t refs; /* the list's and engine_job_find's */
@@ -67,6 +72,11 @@ struct engine {
     bool stopping;               /* under the mutex, as are */
     struct job_summary *history; /* HISTORY_MAX, a ring; NULL: none yet */
     uint32_t history_count, history_next;
+    struct job_name {
+        struct job_name *next;
+        uint32_t count; /* jobs that were started under it */
+        char name[];
+    } * job_names; /* under the mutex */
     struct endpoint_entry *endpoints;
     bool endpoints_open; /* a server wants them */
 };
@@ -105,9 +115,16 @@ enum status row_checker_new(struct row_checker **out, struct engine *engine,
                             struct catalog_object *object, struct error *err) STATUS_CHECKED;
 struct arena *row_checker_arena(struct row_checker *checker);
 
-/* jobs.c: takes statement and arena over, also on failure */
+/* recovery.c: what the job goes on from. *finished: it has ended before and is not to be started.
+ */
+enum status recovery_open(struct session *session, struct engine_job *job, bool *finished,
+                          struct error *err) STATUS_CHECKED;
+void recovery_close(struct engine_job *job);
+
+/* jobs.c: out->job, or, when the job had finished before, out->text that says so. Takes statement
+ * and arena over, also on failure */
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
-                       const struct query_callbacks *callbacks, struct engine_job **out,
+                       const struct query_callbacks *callbacks, struct engine_result *out,
                        struct error *err) STATUS_CHECKED;
 
 /* summary.c */

@@ -75,9 +75,11 @@ static enum status execute_job(struct session *session, struct statement *statem
                                struct engine_result *out, struct error *err)
 {
     bool is_query = statement->kind == STATEMENT_SELECT;
-    TRY(jobs_start(session, statement, arena, is_query ? callbacks : NULL, &out->job, err));
+    TRY(jobs_start(session, statement, arena, is_query ? callbacks : NULL, out, err));
     out->kind = is_query ? RESULT_QUERY : RESULT_JOB;
-    if (is_query || !session->settings.dml_sync)
+    if (!out->job)
+        out->kind = RESULT_SKIPPED;
+    if (!out->job || is_query || !session->settings.dml_sync)
         return OK;
     engine_job_wait(out->job, -1);
     struct job_status status;

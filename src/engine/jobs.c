@@ -28,6 +28,7 @@ static void job_destroy(struct engine_job *job)
 {
     if (job->job)
         job_free(job->job);
+    recovery_close(job);
     plan_free(job->plan);
     sql_statement_fini(&job->statement);
     arena_fini(&job->arena);
@@ -59,7 +60,8 @@ void engine_stop(struct engine *engine)
 }
 
 static enum status job_begin(struct session *session, struct engine_job *job,
-                             const struct query_callbacks *callbacks, struct error *err)
+                             const struct query_callbacks *callbacks, bool *finished,
+                             struct error *err)
 {
     struct engine *engine = job->engine;
     struct plan_settings settings;
@@ -75,7 +77,11 @@ static enum status job_begin(struct session *session, struct engine_job *job,
         if (callbacks->columns)
             callbacks->columns(callbacks->context, job->plan->roots[0], job->plan->bounded);
     }
+    TRY(recovery_open(session, job, finished, err));
+    if (*finished)
+        return OK;
     const struct job_request request = {
+        .checkpoints = job->store ? &job->checkpoints : NULL,
         .plan = job->plan,
         .context = &job->context,
         .callbacks = {.rows = on_rows, .ended = on_ended},
@@ -85,7 +91,7 @@ static enum status job_begin(struct session *session, struct engine_job *job,
 }
 
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
-                       const struct query_callbacks *callbacks, struct engine_job **out,
+                       const struct query_callbacks *callbacks, struct engine_result *out,
                        struct error *err)
 {
     struct engine_job *job = mem_calloc(1, sizeof(*job));
@@ -98,13 +104,21 @@ enum status jobs_start(struct session *session, struct statement *statement, str
     job->statement = *statement;
     job->arena = *arena; /* its blocks move; nothing points to the struct itself */
     job->statement.arena = &job->arena;
-    enum status status = job_begin(session, job, callbacks, err);
-    if (status != OK) {
+    bool finished = false;
+    enum status status = job_begin(session, job, callbacks, &finished, err);
+    if (finished)
+        out->text = arena_printf(&out->arena,
+                                 "job '%s' has finished before, and all its inputs have an end: it "
+                                 "is not run again (--again does)",
+                                 job->plan->job_name);
+    if (status == OK && finished)
+        status = arena_check(&out->arena, "a result", err);
+    if (status != OK || finished) {
         job_destroy(job);
         return status;
     }
     list_add(session->engine, job);
-    *out = job;
+    out->job = job;
     return OK;
 }
 

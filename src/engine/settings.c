@@ -74,6 +74,12 @@ static const struct option_def SETTINGS[] = {
      AT(state_ttl_ms),
      .default_value = "0 ms",
      .help = "State of a key not touched for so long may be dropped; 0: never."},
+    {.key = "execution.checkpointing.interval",
+     .kind = OPTION_DURATION,
+     AT(checkpoint_interval_ms),
+     .default_value = "0 ms",
+     .help = "From one checkpoint of a job to the next, where anything has changed; 0: none are "
+             "made, and a job that is started again begins anew."},
     {.key = "table.dml-sync",
      .kind = OPTION_BOOL,
      AT(dml_sync),

@@ -56,6 +56,23 @@ static const struct sql_mode MODES[] = {
      .worker_threads = 2,
      .seed = 7,
      .batch_rows = 3},
+    {.name = "restore",
+     .help = "parallelism 2 with checkpoints, ended in the middle, restored at parallelism 3",
+     .parallelism = 2,
+     .later_parallelism = 3,
+     .seed = 9,
+     .batch_rows = 3,
+     .barriers = true,
+     .restarts = true},
+    {.name = "replay",
+     .help = "parallelism 1, ended in the middle and restored, every change is compared",
+     .parallelism = 1,
+     .later_parallelism = 1,
+     .seed = 10,
+     .batch_rows = 2,
+     .barriers = true,
+     .changes = true,
+     .restarts = true},
 };
 enum { MODE_COUNT = sizeof(MODES) / sizeof(MODES[0]) };
 
@@ -86,6 +103,8 @@ static bool has_directive(const struct case_file *file, const char *name)
 static bool mode_fits(const struct case_file *file, const struct sql_mode *mode)
 {
     const struct case_section *only = case_section_find(file, "only", NULL, NULL);
+    if (only && strcmp(mode->name, "replay") == 0)
+        return word_in(only->argument, "changes") || word_in(only->text, "changes");
     if (only)
         return word_in(only->argument, mode->name) || word_in(only->text, mode->name);
     if (case_section_find(file, "expect", "plan", NULL))

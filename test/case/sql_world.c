@@ -11,6 +11,7 @@
 #include "connector/blackhole/blackhole.h"
 #include "connector/datagen/datagen.h"
 #include "connector/sim/sim.h"
+#include "os/logger.h"
 #include "os/simio.h"
 
 #define STEPS_AT_ONCE   12     /* at most, between two looks at the job */
@@ -18,6 +19,9 @@
 #define IDLE_US         INT64_C(3600000000) /* "@idle": past any idle time-out of a case */
 #define WAIT_US         INT64_C(40000000)
 #define STATEMENT_BYTES (64u << 20)
+#define RESTARTS_MAX    5
+#define SETTINGS_MAX    100
+#define DATA_DIRECTORY  "/data"
 
 struct sql_world {
     const struct sql_mode *mode;
@@ -27,8 +31,14 @@ struct sql_world {
     struct engine *engine;
     struct session *session;
     struct rng rng;
-    struct engine_job *job; /* that runs */
     bool wants_barrier;
+    uint32_t restarts_left;
+    uint32_t job_number, sealed; /* jobs that have ended, in this pass and in all */
+    bool ends_now;               /* the engine ends, and the statements run again */
+    uint32_t setting_count;
+    struct setting {
+        char key[100], value[200];
+    } settings[SETTINGS_MAX];
     struct buf text;
     struct sql_rows rows;
 };
@@ -44,10 +54,62 @@ static void observe(void *context, enum sim_signal signal, int64_t number)
     struct sql_world *world = context;
     if (signal == SIM_CHECKPOINT)
         world->wants_barrier = true;
-    else if (signal == SIM_TIME && world->simulated)
+    else if (signal == SIM_TIME && world->simulated && number * 1000 > io_wall_us(world->io))
         simio_advance_us(world->simulated, number * 1000 - io_wall_us(world->io));
     else if (signal == SIM_IDLE && world->simulated)
         simio_advance_us(world->simulated, IDLE_US);
+}
+
+static enum status data_directory(void *context, const char **out, struct error *err)
+{
+    *out = DATA_DIRECTORY;
+    return OK;
+}
+
+static enum status set(struct sql_world *world, const char *key, const char *value,
+                       struct error *err)
+{
+    return session_set(world->session, str_of(key), str_of(value), err);
+}
+
+static enum status open_engine(struct sql_world *world, bool first, struct error *err)
+{
+    const struct sql_mode *mode = world->mode;
+    char parallelism[20];
+    struct engine_config config = {
+        .registry = &REGISTRY,
+        .context = &world->context,
+        .worker_threads = mode->worker_threads,
+        .simulated = mode->worker_threads == 0,
+        .seed = rng_below(&world->rng, UINT64_MAX),
+        .batch_rows = mode->batch_rows,
+        .queue_bytes = mode->queue_bytes,
+    };
+    if (mode->restarts)
+        config.checkpoints.directory = data_directory;
+    snprintf(parallelism, sizeof(parallelism), "%u",
+             first ? mode->parallelism : mode->later_parallelism);
+    TRY(engine_new(&world->engine, &config, err));
+    TRY(engine_session_new(&world->session, world->engine, err));
+    TRY(set(world, "table.local-time-zone", "UTC", err));
+    TRY(set(world, "parallelism.default", parallelism, err));
+    if (mode->changes)
+        TRY(set(world, "table.exec.mini-batch.enabled", "false", err));
+    if (mode->two_phases)
+        TRY(set(world, "table.optimizer.agg-phase-strategy", "TWO_PHASE", err));
+    if (mode->restarts)
+        TRY(set(world, "execution.checkpointing.interval", "1 h", err));
+    for (uint32_t i = 0; i < world->setting_count; i++)
+        TRY(set(world, world->settings[i].key, world->settings[i].value, err));
+    return OK;
+}
+
+static void close_engine(struct sql_world *world)
+{
+    engine_session_free(world->session);
+    engine_free(world->engine);
+    world->session = NULL;
+    world->engine = NULL;
 }
 
 struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
@@ -62,25 +124,10 @@ struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
     world->context = (struct plugin_context){.io = world->io, .output_fd = 1};
     buf_init(&world->text, STATEMENT_BYTES);
     sim_observe(observe, world);
-    const struct engine_config config = {
-        .registry = &REGISTRY,
-        .context = &world->context,
-        .worker_threads = mode->worker_threads,
-        .simulated = mode->worker_threads == 0,
-        .seed = mode->seed,
-        .batch_rows = mode->batch_rows,
-        .queue_bytes = mode->queue_bytes,
-    };
-    char parallelism[20];
-    snprintf(parallelism, sizeof(parallelism), "%u", mode->parallelism);
-    if (engine_new(&world->engine, &config, err) == OK &&
-        engine_session_new(&world->session, world->engine, err) == OK &&
-        sql_world_set(world, "table.local-time-zone", "UTC", err) == OK &&
-        sql_world_set(world, "parallelism.default", parallelism, err) == OK &&
-        (!mode->changes ||
-         sql_world_set(world, "table.exec.mini-batch.enabled", "false", err) == OK) &&
-        (!mode->two_phases ||
-         sql_world_set(world, "table.optimizer.agg-phase-strategy", "TWO_PHASE", err) == OK))
+    world->restarts_left = mode->restarts ? RESTARTS_MAX : 0;
+    if (mode->restarts)
+        logger_set_level(LOG_ERROR); /* checkpoints that fail are asked for */
+    if (open_engine(world, true, err) == OK)
         return world;
     sql_world_close(world);
     return NULL;
@@ -90,8 +137,7 @@ void sql_world_close(struct sql_world *world)
 {
     if (!world)
         return;
-    engine_session_free(world->session);
-    engine_free(world->engine);
+    close_engine(world);
     if (world->simulated)
         simio_free(world->simulated);
     case_plan_fini(&world->rows.plan);
@@ -103,7 +149,11 @@ void sql_world_close(struct sql_world *world)
 enum status sql_world_set(struct sql_world *world, const char *key, const char *value,
                           struct error *err)
 {
-    return session_set(world->session, str_of(key), str_of(value), err);
+    must(world->setting_count < SETTINGS_MAX);
+    struct setting *setting = &world->settings[world->setting_count++];
+    snprintf(setting->key, sizeof(setting->key), "%s", key);
+    snprintf(setting->value, sizeof(setting->value), "%s", value);
+    return set(world, key, value, err);
 }
 
 /* ---- rows of a query */
@@ -174,9 +224,28 @@ static enum job_state state_of(struct engine_job *job)
     return status.state;
 }
 
+/* Now and then the job is stopped, or the machine stops writing, and the process ends a while
+ * later. */
+static void maybe_end(struct sql_world *world, struct engine_job *job)
+{
+    if (!world->restarts_left || world->ends_now || rng_below(&world->rng, 8) != 0)
+        return;
+    uint64_t way = rng_below(&world->rng, 3);
+    if (way == 0) {
+        engine_job_stop(job);
+    } else if (way == 1 && !simio_crashed(world->simulated)) {
+        simio_crash_at(world->simulated,
+                       simio_steps(world->simulated) + 1 + rng_below(&world->rng, 12));
+    } else {
+        world->ends_now = true;
+    }
+}
+
 static void simulate(struct sql_world *world, struct engine_job *job)
 {
-    for (int timers = 0; timers < TIMERS_MAX && !job_state_is_final(state_of(job));) {
+    for (int timers = 0;
+         timers < TIMERS_MAX && !job_state_is_final(state_of(job)) && !world->ends_now;) {
+        maybe_end(world, job);
         uint64_t steps = engine_simulate(world->engine, 1 + rng_below(&world->rng, STEPS_AT_ONCE));
         if (world->wants_barrier ||
             (steps && world->mode->barriers && rng_below(&world->rng, 4) == 0)) {
@@ -205,6 +274,15 @@ static enum status stuck(struct engine_job *job, struct error *err)
     return ERR_LIMIT;
 }
 
+/* What the statement's job has written is final; once is enough. */
+static void seal(struct sql_world *world)
+{
+    if (world->sealed < ++world->job_number) {
+        world->sealed = world->job_number;
+        sim_seal();
+    }
+}
+
 /* Until the job has ended or, with an open input, has nothing left to do; then it is cancelled. */
 static enum status finish_job(struct sql_world *world, struct engine_job *job, struct error *err)
 {
@@ -216,13 +294,20 @@ static enum status finish_job(struct sql_world *world, struct engine_job *job, s
     engine_job_status(job, &status);
     bool ended = job_state_is_final(status.state);
     enum status result = OK;
+    if (world->mode->restarts && (status.state == JOB_STOPPED || simio_crashed(world->simulated)))
+        world->ends_now = true;
     if (!ended) {
-        if (engine_job_bounded(job))
+        if (engine_job_bounded(job) && !world->ends_now)
             result = stuck(job, err);
         engine_job_cancel(job);
         engine_job_wait(job, WAIT_US);
     }
     engine_job_release(job);
+    if (world->ends_now)
+        return ERR_CANCELLED;
+    seal(world);
+    if (world->mode->restarts)
+        simio_crash_at(world->simulated, 0);
     if (status.state == JOB_FAILED) {
         *err = status.error;
         return status.error.code;
@@ -244,16 +329,44 @@ static enum status run_statement(struct sql_world *world, struct statement *stat
         forget_result(world);
     TRY(engine_execute(world->session, statement, arena, &callbacks, &result, err));
     enum status status = OK;
+    if (result.job && world->mode->restarts) {
+        struct job_status at_start;
+        engine_job_status(result.job, &at_start);
+        sim_rewind(at_start.epoch);
+    }
     if (result.kind == RESULT_TABLE) {
         keep_table(world, &result);
     } else if (result.kind == RESULT_TEXT) {
         buf_clear(&world->text);
         buf_append_text(&world->text, result.text);
+    } else if (result.kind == RESULT_SKIPPED) {
+        must(world->mode->restarts);
+        seal(world); /* its last checkpoint was durable, though it may not have known */
     } else if (result.kind != RESULT_NONE) {
         status = finish_job(world, result.job, err);
     }
     engine_result_fini(&result);
     return status;
+}
+
+/* As a process that has ended and is started again. */
+static void restart(struct sql_world *world)
+{
+    struct error err = {0};
+    close_engine(world);
+    if (simio_crashed(world->simulated) || rng_below(&world->rng, 2))
+        simio_crash(world->simulated);
+    else
+        simio_kill(world->simulated);
+    simio_crash_at(world->simulated, 0);
+    world->ends_now = false;
+    world->job_number = 0;
+    world->wants_barrier = false;
+    world->restarts_left--;
+    if (open_engine(world, false, &err) != OK) {
+        fprintf(stderr, "restart: %s\n", err.text);
+        must(false);
+    }
 }
 
 bool sql_world_run(struct sql_world *world, const char *text, bool explain, struct buf *message)
@@ -274,6 +387,11 @@ bool sql_world_run(struct sql_world *world, const char *text, bool explain, stru
         if (explain && (statement.kind == STATEMENT_SELECT || statement.kind == STATEMENT_INSERT))
             statement.kind = STATEMENT_EXPLAIN;
         status = run_statement(world, &statement, &arena, &err);
+    }
+    if (opened && world->ends_now) {
+        sql_script_close(script);
+        restart(world);
+        return sql_world_run(world, text, explain, message);
     }
     if (status != OK && status != ERR_END)
         sql_format_error(message, "case.sql", str_of(text), &err);

@@ -3,7 +3,9 @@
  * With worker_threads 0 the runtime is simulated: one thread, steps in an order drawn from the
  * seed, a clock that only "@time" and "@idle" move, barriers at random points. A case's jobs run
  * one after another, each to its end (or, with an input that stays open, until nothing is left to
- * do). There is one world at a time: the sim connector's is one for the process.
+ * do). With restarts the text is run from its beginning after each, as the same file on the same
+ * data directory: jobs that have ended are skipped, the others go on. There is one world at a time:
+ * the sim connector's is one for the process.
  */
 #ifndef LEAT_TEST_SQL_WORLD_H
 #define LEAT_TEST_SQL_WORLD_H
@@ -22,6 +24,10 @@ struct sql_mode {
     bool barriers;       /* at random points */
     bool changes;        /* mini-batch false, every change is compared */
     bool two_phases;     /* local and global aggregation wherever it is possible */
+    /* Checkpoints, and the engine ends in the middle, again and again: by a stop, or by a crash of
+     * the process and its (simulated) machine; then the statements run again. Simulated only. */
+    bool restarts;
+    uint32_t later_parallelism; /* after the first restart */
 };
 
 enum { SQL_COLUMNS_MAX = 200 };

@@ -1,0 +1,205 @@
+/* recovery.c - what a job that is started goes on from: the newest checkpoint under its name, when
+ * the statement's state still fits it.
+ *
+ *   DATA/checkpoints/NAME/   NAME: the job's name, other letters than [A-Za-z0-9._-] as %XX; the
+ *                            second job of a run under a name has "~2" behind it
+ *
+ * State is matched by name (contracts.md rule 16). What does not fit is listed, and the job refused
+ * unless the user allows it: nothing is lost in silence.
+ */
+#include "engine/engine_int.h"
+
+#include <stdio.h>
+
+#include "base/hash.h"
+#include "os/logger.h"
+#include "state/checkpoint.h"
+
+#define NAME_BYTES_MAX 200 /* of a file; longer ones end in a hash */
+#define LIST_BYTES_MAX 4096
+
+/* ---- the directory ---- */
+
+static enum status count_name(struct engine *engine, const char *name, uint32_t *ordinal,
+                              struct error *err)
+{
+    size_t length = strlen(name);
+    enum status status = OK;
+    mutex_lock(&engine->mutex);
+    struct job_name *one = engine->job_names;
+    while (one && strcmp(one->name, name) != 0)
+        one = one->next;
+    if (!one) {
+        one = mem_calloc(1, sizeof(*one) + length + 1);
+        if (one) {
+            memcpy(one->name, name, length);
+            one->next = engine->job_names;
+            engine->job_names = one;
+        } else {
+            status = error_memory(err, "a job's name", length);
+        }
+    }
+    if (one)
+        *ordinal = ++one->count;
+    mutex_unlock(&engine->mutex);
+    return status;
+}
+
+static void put_name(struct buf *out, const char *name, uint32_t ordinal)
+{
+    size_t first = out->length;
+    for (const char *at = name; *at; at++) {
+        bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+                     (*at >= '0' && *at <= '9') || strchr("_-", *at) || (*at == '.' && at != name);
+        if (plain)
+            buf_append_byte(out, (uint8_t)*at);
+        else
+            buf_printf(out, "%%%02X", (unsigned)(uint8_t)*at);
+    }
+    if (out->length - first > NAME_BYTES_MAX) {
+        out->length = first + NAME_BYTES_MAX;
+        buf_printf(out, "%%%016llx", (unsigned long long)hash_bytes(name, strlen(name)));
+    }
+    if (ordinal > 1)
+        buf_printf(out, "~%u", ordinal);
+}
+
+static enum status open_store(struct engine_job *job, struct error *err)
+{
+    struct engine *engine = job->engine;
+    const struct engine_checkpoints *config = &engine->config.checkpoints;
+    const char *data;
+    uint32_t ordinal = 1;
+    struct buf path;
+    TRY(count_name(engine, job->plan->job_name, &ordinal, err));
+    TRY(config->directory(config->context, &data, err));
+    buf_init(&path, LIST_BYTES_MAX);
+    buf_printf(&path, "%s/checkpoints/", data);
+    put_name(&path, job->plan->job_name, ordinal);
+    enum status status = buf_check(&path, "the path of a job's checkpoints", err);
+    if (status == OK)
+        status = checkpoint_store_open(&job->store, engine->config.context->io, buf_text(&path),
+                                       &engine->owner, err);
+    buf_fini(&path);
+    return status;
+}
+
+/* ---- does it fit? ---- */
+
+static const struct plan_node *find_node(const struct plan *plan, const char *state_name)
+{
+    for (uint32_t n = 0; n < plan->node_count; n++)
+        if (plan->nodes[n]->state_name && strcmp(plan->nodes[n]->state_name, state_name) == 0)
+            return plan->nodes[n];
+    return NULL;
+}
+
+/* What would be lost or mean something else, one a line. */
+static void list_differences(struct buf *out, const struct plan *plan,
+                             const struct checkpoint *from)
+{
+    for (uint32_t i = 0; i < from->operator_count; i++) {
+        const struct checkpoint_operator *old = &from->operators[i];
+        const struct plan_node *node = find_node(plan, old->name);
+        const char *what = NULL;
+        if (!node)
+            what = "is not part of the statement any more: it would be left behind";
+        else if (strcmp(node->state_shape, old->shape) != 0)
+            what = "has other keys, calls or columns: it would begin empty";
+        else if (strcmp(node->state_upstream, old->upstream) != 0)
+            what = "was made from what the statement read then, and it reads something else now";
+        if (what)
+            buf_printf(out, "%s%s %s", out->length ? "; " : "", old->name, what);
+    }
+    for (uint32_t n = 0; n < plan->node_count; n++) {
+        const char *name = plan->nodes[n]->state_name;
+        if (name && !checkpoint_find(from, name))
+            buf_printf(out, "%s%s is new: it would begin empty", out->length ? "; " : "", name);
+    }
+}
+
+static enum status check_fit(const struct engine_job *job, struct error *err)
+{
+    struct buf list;
+    buf_init(&list, LIST_BYTES_MAX);
+    list_differences(&list, job->plan, job->from);
+    enum status status = OK;
+    if (list.length && !job->engine->config.checkpoints.allow_changed_query) {
+        status = error_set(err, ERR_USAGE, "job '%s' has a checkpoint of another statement: %s",
+                           job->plan->job_name, buf_text(&list));
+        error_hint(err,
+                   "--allow-changed-query goes on with what fits; without the state: remove "
+                   "%s",
+                   checkpoint_store_directory(job->store));
+    } else if (list.length) {
+        logger_write(LOG_WARN, "job", "job '%s' goes on with a changed statement: %s",
+                     job->plan->job_name, buf_text(&list));
+    }
+    buf_fini(&list);
+    return status;
+}
+
+/* ---- open ---- */
+
+/* The directory without what was in it. */
+static enum status begin_anew(struct engine_job *job, struct error *err)
+{
+    struct engine *engine = job->engine;
+    struct io *io = engine->config.context->io;
+    struct checkpoint_store *store = job->store;
+    job->store = NULL;
+    checkpoint_free(job->from);
+    job->from = NULL;
+    enum status status = io_remove_tree(io, checkpoint_store_directory(store), err);
+    if (status == OK)
+        status = checkpoint_store_open(&job->store, io, checkpoint_store_directory(store),
+                                       &engine->owner, err);
+    checkpoint_store_close(store);
+    return status;
+}
+
+static enum status load(struct engine_job *job, struct error *err)
+{
+    struct buf damage;
+    buf_init(&damage, LIST_BYTES_MAX);
+    enum status status = checkpoint_store_load(job->store, &job->from, &damage, err);
+    if (status == OK && damage.length)
+        logger_write(LOG_WARN, "checkpoint", "job '%s': %s; it goes on from checkpoint %llu",
+                     job->plan->job_name, buf_text(&damage), (unsigned long long)job->from->epoch);
+    buf_fini(&damage);
+    return status;
+}
+
+enum status recovery_open(struct session *session, struct engine_job *job, bool *finished,
+                          struct error *err)
+{
+    const struct engine_checkpoints *config = &job->engine->config.checkpoints;
+    int64_t interval_ms = session->settings.checkpoint_interval_ms;
+    if (!config->directory || interval_ms == 0 || job->statement.kind != STATEMENT_INSERT)
+        return OK;
+    TRY(open_store(job, err));
+    TRY(load(job, err));
+    if (job->from && job->from->end == CHECKPOINT_FINISHED) {
+        if (!config->again) {
+            *finished = true;
+            return OK;
+        }
+        TRY(begin_anew(job, err));
+    }
+    if (job->from) {
+        TRY(check_fit(job, err));
+        logger_write(LOG_DEBUG, "checkpoint", "job '%s' goes on from checkpoint %llu",
+                     job->plan->job_name, (unsigned long long)job->from->epoch);
+    }
+    job->checkpoints = (struct job_checkpoints){
+        .store = job->store, .from = job->from, .interval_us = interval_ms * US_PER_MS};
+    return OK;
+}
+
+void recovery_close(struct engine_job *job)
+{
+    checkpoint_store_close(job->store);
+    checkpoint_free(job->from);
+    job->store = NULL;
+    job->from = NULL;
+}
