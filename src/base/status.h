@@ -30,6 +30,7 @@
     X(ERR_LOCKED, "locked by another")                                                             \
     X(ERR_AGAIN, "try again")                                                                      \
     X(ERR_TIMEOUT, "timed out")                                                                    \
+    X(ERR_RESET, "the target was emptied")                                                         \
     X(ERR_CLOSED, "closed")                                                                        \
     X(ERR_CANCELLED, "cancelled")                                                                  \
     X(ERR_SEQUENCE, "out of order")                                                                \

@@ -120,6 +120,9 @@ struct arena *row_checker_arena(struct row_checker *checker);
 enum status recovery_open(struct session *session, struct engine_job *job, bool *finished,
                           struct error *err) STATUS_CHECKED;
 void recovery_close(struct engine_job *job);
+/* A target is gone (error, which is cleared on OK): the job begins anew where that makes its
+ * targets what they would be; else the error. */
+enum status recovery_rebuild(struct engine_job *job, struct error *err) STATUS_CHECKED;
 
 /* jobs.c: out->job, or, when the job had finished before, out->text that says so. Takes statement
  * and arena over, also on failure */

@@ -87,7 +87,16 @@ static enum status job_begin(struct session *session, struct engine_job *job,
         .callbacks = {.rows = on_rows, .ended = on_ended},
         .callback_context = job,
     };
-    return job_start(engine->runtime, &request, &job->job, err);
+    struct error own = {0};
+    enum status status = job_start(engine->runtime, &request, &job->job, &own);
+    if (status == ERR_RESET) {
+        status = recovery_rebuild(job, &own);
+        if (status == OK)
+            status = job_start(engine->runtime, &request, &job->job, &own);
+    }
+    if (status != OK && err)
+        *err = own;
+    return status;
 }
 
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,

@@ -158,6 +158,30 @@ static enum status begin_anew(struct engine_job *job, struct error *err)
     return status;
 }
 
+enum status recovery_rebuild(struct engine_job *job, struct error *err)
+{
+    const struct plan *plan = job->plan;
+    struct error gone = *err;
+    for (uint32_t i = 0; i < plan->root_count; i++) {
+        const struct plan_node *root = plan->roots[i];
+        if (root->op == PLAN_SINK && root->sink.mode == SINK_UPSERT)
+            continue;
+        error_hint(err,
+                   "rows that were written to a table without a primary key cannot be told "
+                   "from those still to come: to begin anew, remove %s",
+                   checkpoint_store_directory(job->store));
+        return err->code;
+    }
+    error_clear(err);
+    logger_write(LOG_WARN, "job",
+                 "job '%s': %s: it begins anew and reads its inputs from their start",
+                 plan->job_name, gone.text);
+    TRY(begin_anew(job, err));
+    job->checkpoints.store = job->store;
+    job->checkpoints.from = NULL;
+    return OK;
+}
+
 static enum status load(struct engine_job *job, struct error *err)
 {
     struct buf damage;

@@ -84,6 +84,7 @@ struct operator
     struct keyed_state *keyed;
     uint64_t epoch; /* while opening: the one under way; 0: no checkpoints */
     const struct operator_restore *restore; /* while opening; NULL: it begins empty */
+    bool resumes;                           /* the job goes on from a checkpoint */
     uint32_t subtask, parallelism;
     uint32_t first_key_group, last_key_group; /* inclusive */
     uint32_t port_count;

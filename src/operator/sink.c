@@ -56,6 +56,7 @@ static enum status sink_open(struct operator* op, struct error *err)
     if (!shared)
         return err->code;
     if (!shared->sink) {
+        bool is_gone = false;
         struct sink_request request = {
             .table = &node->sink.table->description,
             .format = node->sink.format,
@@ -67,8 +68,16 @@ static enum status sink_open(struct operator* op, struct error *err)
             .job_name = operator_job_name(op),
             .context = op->context,
             .owner = op->owner.parent,
+            .is_gone = op->resumes ? &is_gone : NULL,
         };
         TRY(state->class->open(&request, &shared->sink, err));
+        if (is_gone) {
+            state->class->close(shared->sink);
+            shared->sink = NULL;
+            return error_set(err, ERR_RESET,
+                             "table %s is not there any more, though the job has written it",
+                             node->sink.table->full_name);
+        }
     }
     state->shared = shared;
     atomic_fetch_add(&shared->users, 1);

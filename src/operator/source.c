@@ -152,6 +152,28 @@ static enum status trouble(struct source_state *state, int64_t *retry_us, struct
     return OK;
 }
 
+/* Splits that discover has told get their start; a failure of it is the discovery's. */
+static enum status start_splits(struct source_state *state, uint32_t first, struct error *err)
+{
+    struct split_plan *plan = state->plan;
+    struct buf position;
+    enum status status = OK;
+    if (!state->class->start)
+        return OK;
+    buf_init(&position, SPLIT_POSITION_MAX);
+    for (uint32_t i = first; i < plan->count && status == OK; i++) {
+        struct planned_split *split = &plan->splits[i];
+        buf_clear(&position);
+        status = state->class->start(state->source, &split->name, &position, err);
+        if (status == OK)
+            status = buf_check(&position, "a split's position", err);
+        if (status == OK && position.length)
+            status = source_keep_position(split, position.data, position.length, err);
+    }
+    buf_fini(&position);
+    return status;
+}
+
 static enum status discover(struct source_state *state, struct error *err)
 {
     struct split_plan *plan = state->plan;
@@ -164,6 +186,8 @@ static enum status discover(struct source_state *state, struct error *err)
     mutex_lock(&plan->mutex);
     uint32_t before = plan->count;
     enum poll_result result = state->class->discover(state->source, add_to_plan, plan, err);
+    if (result != POLL_ERROR && start_splits(state, before, err) != OK)
+        result = POLL_ERROR;
     if (result == POLL_ROWS)
         atomic_store(&state->discover_ready, true);
     plan->asked |= result != POLL_ERROR && result != POLL_ROWS;

@@ -31,7 +31,7 @@ struct planned_split {
     struct source_split name;
     bool ended, idle;
     int64_t watermark_us;
-    uint8_t *position; /* of a checkpoint; owned; NULL: none */
+    uint8_t *position; /* of a checkpoint, or its start; owned; NULL: the declared start */
     size_t position_bytes;
 };
 
@@ -91,6 +91,8 @@ struct source_state {
 /* source.c */
 enum status source_plan_split(struct split_plan *plan, const struct planned_split *split,
                               struct error *err) STATUS_CHECKED;
+enum status source_keep_position(struct planned_split *split, const void *position,
+                                 size_t size_bytes, struct error *err) STATUS_CHECKED;
 enum status source_take_splits(struct source_state *state, bool *over,
                                struct error *err) STATUS_CHECKED;
 /* source_state.c: what a checkpoint keeps. */

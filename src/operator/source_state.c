@@ -75,6 +75,17 @@ enum status source_snapshot(struct operator* op, struct buf *out, struct error *
 
 /* ---- in ---- */
 
+enum status source_keep_position(struct planned_split *split, const void *position,
+                                 size_t size_bytes, struct error *err)
+{
+    split->position = mem_alloc(size_bytes);
+    if (!split->position)
+        return error_memory(err, "a split's position", size_bytes);
+    memcpy(split->position, position, size_bytes);
+    split->position_bytes = size_bytes;
+    return OK;
+}
+
 static enum status get_split(struct split_plan *plan, struct state_bytes *in, struct error *err)
 {
     struct planned_split split = {.ended = false};
@@ -88,13 +99,8 @@ static enum status get_split(struct split_plan *plan, struct state_bytes *in, st
     memcpy(split.name.id, id, id_bytes);
     split.ended = flags & FLAG_ENDED;
     split.idle = flags & FLAG_IDLE;
-    if (flags & FLAG_POSITION) {
-        split.position = mem_alloc(position_bytes);
-        if (!split.position)
-            return error_memory(err, "a split's position", position_bytes);
-        memcpy(split.position, position, position_bytes);
-        split.position_bytes = position_bytes;
-    }
+    if (flags & FLAG_POSITION)
+        TRY(source_keep_position(&split, position, position_bytes, err));
     enum status status = source_plan_split(plan, &split, err);
     if (status != OK)
         mem_free(split.position);

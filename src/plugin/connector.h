@@ -79,6 +79,10 @@ struct source_class {
                                                      const struct source_split *split,
                                                      struct error *err),
                                  void *context, struct error *err);
+    /* After discover has told the split: appends the position of the table's declared start, so
+     * that it is decided once, for all subtasks and checkpoints. NULL: reader_open decides. */
+    enum status (*start)(struct source *source, const struct source_split *split, struct buf *out,
+                         struct error *err);
     /* position NULL: the table's declared start. */
     enum status (*reader_open)(struct source *source, const struct source_split *split,
                                const void *position, size_t position_bytes, struct wake *wake,
@@ -127,6 +131,9 @@ struct sink_request {
     const char *job_name;
     const struct plugin_context *context;
     struct mem_owner *owner;
+    /* The job goes on from a checkpoint: open sets it when the target that the job has written is
+     * not there any more. NULL: the job begins. */
+    bool *is_gone;
 };
 
 struct sink;

@@ -308,6 +308,7 @@ static enum status open_operator(struct operator_host *host, struct checkpoint_r
         op->epoch = atomic_load(&job->epoch) + 1;
         host->operator_id = job->coordinator.ids[op->node->id].id;
     }
+    op->resumes = reader != NULL;
     if (reader && op->node->state_name)
         restore.from = checkpoint_find(checkpoints->from, op->node->state_name);
     if (restore.from && restore.from->id == host->operator_id)

@@ -80,7 +80,8 @@ struct job_request {
     void *callback_context;
 };
 
-/* Opens every operator (errors of options and targets come from here), then starts the tasks. */
+/* Opens every operator (errors of options and targets come from here), then starts the tasks.
+ * ERR_RESET: a target that the job had written before its checkpoint is not there any more. */
 enum status job_start(struct runtime *runtime, const struct job_request *request, struct job **out,
                       struct error *err) STATUS_CHECKED;
 /* Ask for an end; the state changes later. Both may be called any number of times, also after the

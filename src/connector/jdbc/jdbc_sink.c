@@ -365,16 +365,18 @@ static void sink_close(struct sink *sink)
 
 /* A table that is there already is compared now, so that a wrong one ends the job before it begins.
  * A locked file is left to the writer. */
-static enum status look_first(struct sink *sink, struct error *err)
+static enum status look_first(struct sink *sink, bool *is_gone, struct error *err)
 {
     struct error own = {0};
-    bool exists;
+    bool exists = true;
     enum status status = jdbc_sqlite_open(&sink->db, sink->path, true, &own);
     if (status == OK)
         status = jdbc_compare_table(sink->db, sink->path, sink->options.table_name, sink->table,
                                     true, &exists, &own);
     if (status == ERR_LOCKED)
         return OK;
+    if (status == OK && is_gone)
+        *is_gone = !exists; /* no checkpoint is made before the table is */
     if (status != OK && err)
         *err = own;
     return status;
@@ -390,7 +392,7 @@ static enum status fill(struct sink *sink, const struct sink_request *request, s
     sink->table = request->table;
     sink->io = request->context->io;
     sink->upserts = request->table->primary_key_count > 0;
-    TRY(look_first(sink, err));
+    TRY(look_first(sink, request->is_gone, err));
     return io_pool_new(&sink->pool, "jdbc", 1, err);
 }
 

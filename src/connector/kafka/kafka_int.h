@@ -126,6 +126,9 @@ struct kafka_source_way {
                                                      const struct source_split *split,
                                                      struct error *err),
                                  void *context, struct error *err);
+    /* Where a told partition begins; false: reader_open finds out. NULL: always. */
+    bool (*start_position)(struct kafka_source *source, struct str topic, int32_t partition,
+                           struct kafka_position *out);
     enum status (*reader_open)(struct kafka_source *source, struct str topic, int32_t partition,
                                const struct kafka_position *position, struct wake *wake,
                                struct source_reader **out, struct error *err);

@@ -490,6 +490,21 @@ static void find_position(struct remote_source *source, uint32_t topic, int32_t 
         *out = *given;
 }
 
+static uint32_t topic_index(const struct kafka_source *base, struct str topic)
+{
+    uint32_t index = 0;
+    while (!str_eq(base->options.topics[index], topic))
+        index++;
+    return index;
+}
+
+static bool remote_start_position(struct kafka_source *base, struct str topic, int32_t partition,
+                                  struct kafka_position *out)
+{
+    find_position((struct remote_source *)base, topic_index(base, topic), partition, NULL, out);
+    return out->offset >= 0;
+}
+
 static enum status remote_reader_open(struct kafka_source *base, struct str topic,
                                       int32_t partition, const struct kafka_position *position,
                                       struct wake *wake, struct source_reader **out,
@@ -497,13 +512,11 @@ static enum status remote_reader_open(struct kafka_source *base, struct str topi
 {
     struct remote_source *source = (struct remote_source *)base;
     struct remote_reader *reader = mem_calloc(1, sizeof(*reader));
-    uint32_t index = 0;
+    uint32_t index = topic_index(base, topic);
     enum status status = OK;
 
     if (!reader)
         return error_memory(err, "a kafka reader", sizeof(*reader));
-    while (!str_eq(base->options.topics[index], topic))
-        index++;
     reader->base.source = base;
     reader->topic = source->topics[index];
     reader->wake = wake;
@@ -725,6 +738,7 @@ const struct kafka_source_way KAFKA_REMOTE_SOURCE = {
     .open = remote_open,
     .start = remote_start,
     .discover = remote_discover,
+    .start_position = remote_start_position,
     .reader_open = remote_reader_open,
     .poll = remote_poll,
     .position = remote_reader_position,

@@ -151,6 +151,19 @@ static enum status reader_open(struct source *source, const struct source_split 
                                          wake, out, err);
 }
 
+static enum status source_start(struct source *source, const struct source_split *split,
+                                struct buf *out, struct error *err)
+{
+    struct kafka_position position;
+    struct str topic;
+    int32_t partition;
+    must(parse_split(own(source), split->id, &topic, &partition));
+    if (own(source)->way->start_position &&
+        own(source)->way->start_position(own(source), topic, partition, &position))
+        kafka_position_encode(&position, out);
+    return OK;
+}
+
 static struct kafka_source *source_of(struct source_reader *reader)
 {
     return ((struct kafka_reader *)reader)->source;
@@ -203,6 +216,7 @@ const struct source_class KAFKA_SOURCE = {
     .is_bounded = is_bounded,
     .open = source_open,
     .discover = source_discover,
+    .start = source_start,
     .reader_open = reader_open,
     .poll = reader_poll,
     .position = reader_position,
