@@ -190,7 +190,8 @@ static enum status discover(struct source_state *state, struct error *err)
         result = POLL_ERROR;
     if (result == POLL_ROWS)
         atomic_store(&state->discover_ready, true);
-    plan->asked |= result != POLL_ERROR && result != POLL_ROWS;
+    plan->asked |= result != POLL_ERROR && result != POLL_ROWS &&
+                   (!state->class->discovered || state->class->discovered(state->source));
     plan->complete = result == POLL_END;
     bool news = plan->count != before || plan->asked;
     mutex_unlock(&plan->mutex);
@@ -238,6 +239,7 @@ enum status source_take_splits(struct source_state *state, bool *over, struct er
         if (state->taken % state->op->parallelism == state->op->subtask)
             status = add_split(state, &state->plan->splits[state->taken], state->taken, err);
     *over = state->plan->complete;
+    state->waits = state->plan->restored && !state->plan->asked;
     mutex_unlock(&state->plan->mutex);
     return status;
 }
@@ -287,7 +289,7 @@ static enum status poll_split(struct source_state *state, struct split *split, b
 
 static enum status poll_next(struct source_state *state, bool *rows, struct error *err)
 {
-    for (uint32_t i = 0; i < state->split_count && !*rows; i++) {
+    for (uint32_t i = 0; i < state->split_count && !*rows && !state->waits; i++) {
         uint32_t at = (state->next_split + i) % state->split_count;
         struct split *split = state->splits[at];
         if (split->ended)

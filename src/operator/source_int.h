@@ -76,6 +76,7 @@ struct source_state {
     struct row_errors errors;
     struct bad_rows bad;
 
+    bool waits;           /* nothing is read before all splits are known */
     bool announce;        /* watermark_us is from a checkpoint and not emitted yet */
     int64_t watermark_us; /* as emitted */
     bool idle;            /* as emitted */

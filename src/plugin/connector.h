@@ -79,6 +79,9 @@ struct source_class {
                                                      const struct source_split *split,
                                                      struct error *err),
                                  void *context, struct error *err);
+    /* discover has told all splits that there were when it was first asked; only then those of a
+     * checkpoint are read on, so that the watermark waits for all. NULL: after its first answer. */
+    bool (*discovered)(struct source *source);
     /* After discover has told the split: appends the position of the table's declared start, so
      * that it is decided once, for all subtasks and checkpoints. NULL: reader_open decides. */
     enum status (*start)(struct source *source, const struct source_split *split, struct buf *out,

@@ -15,7 +15,7 @@ LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
 DATA = os.path.join(DIRECTORY, "data")
 DB = os.path.join(DIRECTORY, "result.db")
-JOB = os.path.join(DATA, "checkpoints", "default_catalog.default_database.totals")
+JOB = os.path.join(DATA, "checkpoints", "totals")
 SETTING = ["--set", "execution.checkpointing.interval=50ms"]
 number = failures = 0
 
@@ -137,6 +137,7 @@ with open(manifests[-1], "r+b") as file:
     bytes_[len(bytes_) // 2 + 20] ^= 4
     file.seek(0)
     file.write(bytes_)
+produce([("e", 1)])
 job = start()
 check(until(lambda: totals() == want, job), "a damaged newest checkpoint: the one before is taken", totals())
 code, err = stop(job)
@@ -149,9 +150,10 @@ err = job.communicate(timeout=30)[1]
 check(job.returncode == 2 and "no checkpoint" in err and JOB in err, "with no good one left it does not begin", err)
 for path in glob.glob(os.path.join(JOB, "*")):
     os.unlink(path)
+produce([("e", 2)])
 job = start()
 check(until(lambda: totals() == want, job), "without the directory's files it begins anew", totals())
 code, err = stop(job)
-check(code == 0 and reads(err, 6), "with all rows", err)
+check(code == 0 and reads(err, 8), "with all rows", err)
 print(f"1..{number}")
 sys.exit(1 if failures else 0)

@@ -126,6 +126,7 @@ struct kafka_source_way {
                                                      const struct source_split *split,
                                                      struct error *err),
                                  void *context, struct error *err);
+    bool (*discovered)(struct kafka_source *source); /* NULL: always */
     /* Where a told partition begins; false: reader_open finds out. NULL: always. */
     bool (*start_position)(struct kafka_source *source, struct str topic, int32_t partition,
                            struct kafka_position *out);

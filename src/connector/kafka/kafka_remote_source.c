@@ -490,6 +490,15 @@ static void find_position(struct remote_source *source, uint32_t topic, int32_t 
         *out = *given;
 }
 
+static bool remote_discovered(struct kafka_source *base)
+{
+    struct remote_source *source = (struct remote_source *)base;
+    mutex_lock(&source->lock);
+    bool discovered = source->looked && !source->looking;
+    mutex_unlock(&source->lock);
+    return discovered;
+}
+
 static uint32_t topic_index(const struct kafka_source *base, struct str topic)
 {
     uint32_t index = 0;
@@ -738,6 +747,7 @@ const struct kafka_source_way KAFKA_REMOTE_SOURCE = {
     .open = remote_open,
     .start = remote_start,
     .discover = remote_discover,
+    .discovered = remote_discovered,
     .start_position = remote_start_position,
     .reader_open = remote_reader_open,
     .poll = remote_poll,

@@ -151,6 +151,11 @@ static enum status reader_open(struct source *source, const struct source_split 
                                          wake, out, err);
 }
 
+static bool source_discovered(struct source *source)
+{
+    return !own(source)->way->discovered || own(source)->way->discovered(own(source));
+}
+
 static enum status source_start(struct source *source, const struct source_split *split,
                                 struct buf *out, struct error *err)
 {
@@ -216,6 +221,7 @@ const struct source_class KAFKA_SOURCE = {
     .is_bounded = is_bounded,
     .open = source_open,
     .discover = source_discover,
+    .discovered = source_discovered,
     .start = source_start,
     .reader_open = reader_open,
     .poll = reader_poll,
