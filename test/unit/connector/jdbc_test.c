@@ -404,9 +404,9 @@ TEST(locked_file_is_waited_for)
     struct batch *batch = test_batch(&table, 1, values, NULL, set_text);
     CHECK_INT(write_all(&open, batch, &err), PUSH_DONE);
     CHECK_INT(CONNECTOR_JDBC.sink->flush(open.writer, 1, &err), PUSH_FULL);
-    usleep(400000);
-    CHECK(CONNECTOR_JDBC.sink->why(open.writer, &why));
-    CHECK(strstr(buf_text(&why), "has been locked by another connection for 0."));
+    for (int i = 0; i < 2000 && !CONNECTOR_JDBC.sink->why(open.writer, &why); i++)
+        usleep(10000); /* its thread may be late */
+    CHECK(strstr(buf_text(&why), "has been locked by another connection for "));
     CHECK(sqlite3_exec(other, "COMMIT", 0, 0, 0) == SQLITE_OK);
     CHECK_INT(flush(&open, &err), PUSH_DONE);
     CHECK(!CONNECTOR_JDBC.sink->why(open.writer, &why));
