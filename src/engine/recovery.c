@@ -124,7 +124,9 @@ static enum status check_fit(const struct engine_job *job, struct error *err)
     buf_init(&list, LIST_BYTES_MAX);
     list_differences(&list, job->plan, job->from);
     enum status status = OK;
-    if (list.length && !job->engine->config.checkpoints.allow_changed_query) {
+    if (list.failed && !list.over_limit)
+        status = buf_check(&list, "a list of differences", err);
+    else if (list.length && !job->engine->config.checkpoints.allow_changed_query) {
         status = error_set(err, ERR_USAGE, "job '%s' has a checkpoint of another statement: %s",
                            job->plan->job_name, buf_text(&list));
         error_hint(err,

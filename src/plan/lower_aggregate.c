@@ -70,15 +70,21 @@ static const struct rel *window_below(const struct rel *rel)
     return rel->kind == REL_WINDOW ? rel : NULL;
 }
 
+#define STATE_NAME_MAX (1u << 20)
+
 static const char *aggregate_state_name(struct planner *planner, const struct rel *rel,
                                         const char *kind)
 {
     struct buf keys;
-    buf_init(&keys, 4096);
+    buf_init(&keys, STATE_NAME_MAX);
     for (uint32_t i = 0; i < rel->aggregate.key_count; i++)
         buf_printf(&keys, "%s%s", i ? "," : "", rel->inputs[0]->names[rel->aggregate.keys[i]]);
     const char *name = arena_printf(planner->arena, "%s%s%s(%s)", rel->path ? rel->path : "",
                                     rel->path && *rel->path ? "/" : "", kind, buf_text(&keys));
+    if (keys.failed && !planner->arena->failed) { /* a name by half would be another's */
+        planner->arena->failed = true;
+        planner->arena->failure = keys.over_limit ? ERR_LIMIT : ERR_MEMORY;
+    }
     buf_fini(&keys);
     return name;
 }

@@ -14,8 +14,6 @@
 
 static const char *keep_text(struct planner *planner, struct buf *text)
 {
-    if (text->failed)
-        planner->arena->failed = true;
     return arena_strndup(planner->arena, buf_text(text), text->length);
 }
 
@@ -136,14 +134,15 @@ static enum status name_node(struct planner *planner, struct plan_node *node)
     buf_init(&text, TEXT_MAX);
     put_shape(&text, node);
     node->state_shape = keep_text(planner, &text);
+    enum status status = buf_check(&text, "the names of a query's state", planner->err);
     buf_clear(&text);
     put_upstream(&text, node, false);
     node->state_upstream =
         arena_printf(planner->arena, "%016" PRIx64, hash_bytes(text.data, text.length));
-    bool failed = text.failed;
+    if (status == OK)
+        status = buf_check(&text, "the names of a query's state", planner->err);
     buf_fini(&text);
-    if (failed)
-        return error_set(planner->err, ERR_LIMIT, "the query is too large to name its state");
+    TRY(status);
     return arena_check(planner->arena, "the plan", planner->err);
 }
 
