@@ -156,7 +156,7 @@ def run(kills, seconds_each):
     check(len(read) == 2 and all(rows < orders.count / 2 for rows in read),
           f"the last run went on from a checkpoint: {read} of {orders.count} rows read", err)
     job = leat(path, 3)
-    time.sleep(0.5)
+    time.sleep(2)
     job.send_signal(signal.SIGTERM)
     err = job.communicate(timeout=30)[1]
     read = [int(rows) for rows in re.findall(r"STOPPED: (\d+) rows read", err)]
