@@ -145,6 +145,13 @@ static enum status table_print(uint32_t column_count, const char *const *names,
     return cells_table_print(&table, (const char *const *)cells, row_count, err);
 }
 
+/* Kafka's own topics, as kafka-topics --exclude-internal leaves them out; the metadata of librdkafka
+ * does not say it. */
+static bool is_internal(const char *name)
+{
+    return strcmp(name, "__consumer_offsets") == 0 || strcmp(name, "__transaction_state") == 0;
+}
+
 static enum status list_run(struct topic_command *command, struct error *err)
 {
     static const char *const names[] = {"topic", "partitions"};
@@ -154,14 +161,17 @@ static enum status list_run(struct topic_command *command, struct error *err)
     TRY(client_open(&command->client, RD_KAFKA_PRODUCER, err));
     TRY(metadata_get(&command->client, &metadata, err));
     arena_init(&arena, NULL, 64 << 20);
-    size_t count = (size_t)metadata->topic_cnt;
-    char **cells = arena_array(&arena, 2 * count + 1, sizeof(*cells));
-    for (size_t i = 0; !arena.failed && i < count; i++) {
+    size_t count = 0;
+    char **cells = arena_array(&arena, 2 * (size_t)metadata->topic_cnt + 1, sizeof(*cells));
+    for (int i = 0; !arena.failed && i < metadata->topic_cnt; i++) {
         const char *name = metadata->topics[i].topic;
-        cells[2 * i] = arena_strndup(&arena, name, strlen(name));
-        cells[2 * i + 1] = arena_alloc(&arena, 16);
+        if (is_internal(name))
+            continue;
+        cells[2 * count] = arena_strndup(&arena, name, strlen(name));
+        cells[2 * count + 1] = arena_alloc(&arena, 16);
         if (!arena.failed)
-            snprintf(cells[2 * i + 1], 16, "%d", metadata->topics[i].partition_cnt);
+            snprintf(cells[2 * count + 1], 16, "%d", metadata->topics[i].partition_cnt);
+        count++;
     }
     enum status status = arena_check(&arena, "names of topics", err);
     if (status == OK)
