@@ -145,8 +145,8 @@ static enum status table_print(uint32_t column_count, const char *const *names,
     return cells_table_print(&table, (const char *const *)cells, row_count, err);
 }
 
-/* Kafka's own topics, as kafka-topics --exclude-internal leaves them out; the metadata of librdkafka
- * does not say it. */
+/* Kafka's own topics, as kafka-topics --exclude-internal leaves them out; the metadata of
+ * librdkafka does not say it. */
 static bool is_internal(const char *name)
 {
     return strcmp(name, "__consumer_offsets") == 0 || strcmp(name, "__transaction_state") == 0;

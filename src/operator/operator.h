@@ -92,6 +92,7 @@ struct operator
     struct mem_owner owner; /* child of the job's */
     const struct plugin_context *context;
     struct eval_context eval; /* now_us sampled once per batch, zone, watermark */
+    int64_t steady_us;        /* the monotonic clock, sampled with now_us: timers, time-outs */
     struct operator_metrics metrics;
 };
 
@@ -104,8 +105,8 @@ enum push_result operator_emit_watermark(struct operator* op, int64_t watermark_
 /* All splits are idle (the output's watermark holds nobody back) or one is active again. */
 enum push_result operator_emit_status(struct operator* op, bool idle, struct error *err);
 bool operator_blocked(const struct operator* op);
-/* One processing-time timer per operator; re-arming moves it, INT64_MAX disarms. due_us is wall
- * time. */
+/* One timer per operator; re-arming moves it, INT64_MAX disarms. due_us is on the monotonic clock:
+ * nothing waits longer or shorter because somebody has set the machine's clock. */
 enum status operator_set_timer(struct operator* op, int64_t due_us,
                                struct error *err) STATUS_CHECKED;
 /* For connectors: wakes the operator's task. Valid until close. */

@@ -148,7 +148,7 @@ static enum status trouble(struct source_state *state, int64_t *retry_us, struct
         return err->code != OK ? err->code : error_set(err, ERR_IO, "a source failed");
     state->trouble = *err;
     error_clear(err);
-    *retry_us = state->op->eval.now_us + RETRY_US;
+    *retry_us = state->op->steady_us + RETRY_US;
     return OK;
 }
 
@@ -177,7 +177,7 @@ static enum status start_splits(struct source_state *state, uint32_t first, stru
 static enum status discover(struct source_state *state, struct error *err)
 {
     struct split_plan *plan = state->plan;
-    if (state->discover_retry_us && state->discover_retry_us <= state->op->eval.now_us)
+    if (state->discover_retry_us && state->discover_retry_us <= state->op->steady_us)
         atomic_store(&state->discover_ready, true);
     if (state->op->subtask != 0 || plan->complete ||
         !atomic_exchange(&state->discover_ready, false))
@@ -224,7 +224,7 @@ static enum status add_split(struct source_state *state, const struct planned_sp
     split->position = planned->position;
     split->position_bytes = planned->position_bytes;
     state->ended_count += split->ended;
-    split->last_row_us = state->op->eval.now_us;
+    split->last_row_us = state->op->steady_us;
     atomic_store(&split->ready, true);
     state->splits[state->split_count++] = split;
     return OK;
@@ -265,7 +265,7 @@ static enum status poll_split(struct source_state *state, struct split *split, b
     case POLL_ROWS:
         *rows = true;
         atomic_store(&split->ready, true);
-        split->last_row_us = state->op->eval.now_us;
+        split->last_row_us = state->op->steady_us;
         state->trouble.code = OK;
         if (split->idle) {
             split->idle = false;
@@ -294,7 +294,7 @@ static enum status poll_next(struct source_state *state, bool *rows, struct erro
         struct split *split = state->splits[at];
         if (split->ended)
             continue;
-        if (split->retry_us > state->op->eval.now_us &&
+        if (split->retry_us > state->op->steady_us &&
             !(split->wake_counts && atomic_load(&split->ready)))
             continue;
         if (!atomic_exchange(&split->ready, false) && !split->retry_us)

@@ -19,7 +19,7 @@ struct split {        /* one being read */
     struct source_reader *reader; /* NULL: ended, or not opened yet */
     bool ended, idle;
     int64_t watermark_us;
-    int64_t last_row_us; /* wall; the opening counts */
+    int64_t last_row_us; /* monotonic; the opening counts */
     int64_t retry_us;    /* poll again then: after a retriable error, or asked for; 0: none */
     bool wake_counts;    /* it was asked for: a wake before that counts too */
     /* where to go on from, while there is no reader; borrowed from the plan. NULL: the start */

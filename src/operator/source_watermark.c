@@ -53,7 +53,7 @@ void source_marks(struct source_state *state, struct split *split, const struct 
 static void find_idle(struct source_state *state, int64_t *next_us)
 {
     int64_t timeout_us = state->op->node->source.idle_timeout_ms * US_PER_MS;
-    int64_t now_us = state->op->eval.now_us;
+    int64_t now_us = state->op->steady_us;
     for (uint32_t i = 0; timeout_us > 0 && i < state->split_count; i++) {
         struct split *split = state->splits[i];
         if (split->ended || split->idle)

@@ -38,7 +38,8 @@ struct source_output {
     const struct records *records; /* either records ... */
     struct batch *batch;           /* ... or a batch (the caller owns the reference) of the wanted
                                       fields, then the wanted metadata */
-    int64_t again_us; /* with POLL_WAIT: wall time to poll again at even without a wake; 0: none */
+    int64_t
+        again_us; /* with POLL_WAIT: monotonic time to poll again at even without a wake; 0: none */
 };
 
 struct source_request {

@@ -233,7 +233,7 @@ static void begin(struct coordinator *coordinator, enum checkpoint_end end)
     coordinator->is_last = end != CHECKPOINT_RUNNING;
     coordinator->begun = false;
     coordinator->bytes = 0;
-    coordinator->begun_us = io_wall_us(job->runtime->settings.io);
+    coordinator->begun_us = io_monotonic_us(job->runtime->settings.io);
     uint64_t epoch = atomic_load(&job->epoch) + 1;
     if (coordinator->is_last)
         atomic_store(&job->stop_epoch, epoch);
@@ -254,7 +254,8 @@ static void note_outcome(struct coordinator *coordinator, const struct error *fa
     if (good) {
         status->last_epoch = atomic_load(&job->epoch);
         status->last_bytes = coordinator->bytes;
-        status->last_duration_us = io_wall_us(job->runtime->settings.io) - coordinator->begun_us;
+        status->last_duration_us =
+            io_monotonic_us(job->runtime->settings.io) - coordinator->begun_us;
     }
     mutex_unlock(&coordinator->mutex);
     if (fails && !failed_before)
@@ -348,7 +349,7 @@ static void look(struct coordinator *coordinator)
         begin(coordinator, CHECKPOINT_RUNNING);
     } else if (interval_us && atomic_load(&coordinator->changed)) {
         due_us = coordinator->begun_us + interval_us;
-        if (due_us <= io_wall_us(job->runtime->settings.io)) {
+        if (due_us <= io_monotonic_us(job->runtime->settings.io)) {
             due_us = INT64_MAX;
             begin(coordinator, CHECKPOINT_RUNNING);
         }
@@ -424,7 +425,7 @@ enum status coordinator_init(struct job *job, struct error *err)
     } else {
         io->ops->random(io, coordinator->lineage, sizeof(coordinator->lineage));
     }
-    coordinator->begun_us = io_wall_us(io);
+    coordinator->begun_us = io_monotonic_us(io);
     coordinator->task.job = job;
     coordinator->task.is_coordinator = true;
     coordinator->task.timer_us = INT64_MAX;

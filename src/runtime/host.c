@@ -47,6 +47,12 @@ static enum status note(struct operator_host *host, enum push_result result, enu
     return OK;
 }
 
+static void set_time(struct operator_host *host)
+{
+    host->op.eval.now_us = host->task->now_us;
+    host->op.steady_us = host->task->steady_us;
+}
+
 static enum status push_batch(struct operator_host *host, uint32_t port, struct batch *batch,
                               struct error *err)
 {
@@ -56,7 +62,7 @@ static enum status push_batch(struct operator_host *host, uint32_t port, struct 
     metric_add(&op->metrics.batches_in, 1);
     metric_add(&op->metrics.records_in, own->selected_count);
     metric_set(&op->metrics.last_input_us, host->task->now_us);
-    op->eval.now_us = host->task->now_us;
+    set_time(host);
     enum status status = note(host, op->class->push(op, port, own, err), PENDING_PUSH, err);
     if (batch->mark_count) {
         watermarks_advance(&host->ports, port, batch->marks[batch->mark_count - 1].watermark_us);
@@ -97,7 +103,7 @@ static enum status give_watermark(struct operator_host *host, struct error *err)
     struct operator* op = & host->op;
     host->watermark_us = host->due_watermark_us;
     op->eval.watermark_us = host->watermark_us;
-    op->eval.now_us = host->task->now_us;
+    set_time(host);
     metric_set(&op->metrics.watermark_us, host->watermark_us);
     if (op->class->watermark)
         return note(host, op->class->watermark(op, host->watermark_us, err), PENDING_WATERMARK,
@@ -123,7 +129,7 @@ static enum status give_end(struct operator_host *host, struct error *err)
     host->end_called = true;
     if (!host->op.class->end)
         return OK;
-    host->op.eval.now_us = host->task->now_us;
+    set_time(host);
     return note(host, host->op.class->end(&host->op, err), PENDING_END, err);
 }
 
@@ -180,9 +186,9 @@ enum status host_timer(struct operator_host *host, struct error *err)
 {
     host->timer_us = INT64_MAX;
     coordinator_changed(host->task->job);
-    host->op.eval.now_us = host->task->now_us;
+    set_time(host);
     if (host->op.class->timer && !host->end_called)
-        TRY(note(host, host->op.class->timer(&host->op, host->task->now_us, err), PENDING_TIMER,
+        TRY(note(host, host->op.class->timer(&host->op, host->task->steady_us, err), PENDING_TIMER,
                  err));
     return OK;
 }
@@ -191,13 +197,13 @@ enum status host_flush(struct operator_host *host, uint64_t epoch, struct error 
 {
     if (!host->op.class->flush || host->ended)
         return OK;
-    host->op.eval.now_us = host->task->now_us;
+    set_time(host);
     return note(host, host->op.class->flush(&host->op, epoch, err), PENDING_FLUSH, err);
 }
 
 enum status host_poll(struct operator_host *host, enum poll_state *state, struct error *err)
 {
-    host->op.eval.now_us = host->task->now_us;
+    set_time(host);
     *state = atomic_load_explicit(&host->task->job->satisfied, memory_order_acquire)
                  ? OPERATOR_ENDED
                  : host->op.class->poll(&host->op, err);

@@ -61,20 +61,16 @@ static void unlink_timer(struct runtime *runtime, struct task *task)
     task->timer_us = INT64_MAX;
 }
 
-void runtime_timer(struct runtime *runtime, struct task *task, int64_t wall_us)
+void runtime_timer(struct runtime *runtime, struct task *task, int64_t due_us)
 {
-    struct io *io = runtime->settings.io;
-    int64_t due = INT64_MAX;
-    if (wall_us != INT64_MAX)
-        due = io_monotonic_us(io) + (wall_us - io_wall_us(io));
     mutex_lock(&runtime->mutex);
     if (task->timer_us != INT64_MAX)
         unlink_timer(runtime, task);
-    if (due != INT64_MAX) {
+    if (due_us != INT64_MAX) {
         struct task **at = &runtime->first_timer;
-        while (*at && (*at)->timer_us <= due)
+        while (*at && (*at)->timer_us <= due_us)
             at = &(*at)->next_timer;
-        task->timer_us = due;
+        task->timer_us = due_us;
         task->next_timer = *at;
         *at = task;
         if (runtime->first_timer == task && runtime->sleeping)

@@ -157,7 +157,7 @@ struct operator_host {
     int64_t due_watermark_us; /* to be handed to the operator when nothing is pending */
     int64_t watermark_us;     /* handed to it */
     bool end_called, ended;   /* ended: the end was passed on */
-    int64_t timer_us;         /* wall; INT64_MAX: not armed */
+    int64_t timer_us;         /* monotonic; INT64_MAX: not armed */
     uint32_t edge_count;
     struct edge *edges;
     uint32_t input_count;
@@ -210,7 +210,7 @@ struct task {
     bool snapshot_told;      /* the coordinator has it all */
     uint32_t snapshot_next;  /* host to be written next */
     struct error snapshot_failure;
-    int64_t now_us; /* wall, sampled once per batch */
+    int64_t now_us, steady_us; /* wall and monotonic, sampled once per batch */
     /* timers: the runtime's mutex */
     int64_t timer_us; /* monotonic; INT64_MAX: not armed */
     struct task *next_timer;
@@ -254,7 +254,7 @@ struct coordinator {
     bool is_last, is_over;
     bool commits; /* the I/O job is the epoch's last */
     uint64_t bytes;
-    int64_t begun_us; /* wall */
+    int64_t begun_us; /* monotonic */
     struct io_job io_job;
     struct state_block *io_blocks;
 };
@@ -324,7 +324,7 @@ struct runtime {
     uint64_t random_state;
 };
 void runtime_ready(struct runtime *runtime, struct task *task);
-/* Moves the task's timer; wall time, INT64_MAX: none. */
-void runtime_timer(struct runtime *runtime, struct task *task, int64_t wall_us);
+/* Moves the task's timer; monotonic time, INT64_MAX: none. */
+void runtime_timer(struct runtime *runtime, struct task *task, int64_t due_us);
 
 #endif

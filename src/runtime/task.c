@@ -41,7 +41,7 @@ static enum status fire_timers(struct task *task, struct error *err)
     int64_t next = INT64_MAX;
     for (uint32_t i = 0; i < task->host_count; i++) {
         struct operator_host *host = &task->hosts[i];
-        if (host->timer_us <= task->now_us && host->pending == PENDING_NONE)
+        if (host->timer_us <= task->steady_us && host->pending == PENDING_NONE)
             TRY(host_timer(host, err));
     }
     for (uint32_t i = 0; i < task->host_count; i++)
@@ -232,14 +232,20 @@ static enum step_result ended_result(struct task *task)
     return STEP_WAIT;
 }
 
+static void sample_time(struct task *task)
+{
+    struct io *io = task->job->runtime->settings.io;
+    task->now_us = io_wall_us(io);
+    task->steady_us = io_monotonic_us(io);
+}
+
 static enum status run(struct task *task, uint32_t batches, enum step_result *result,
                        struct error *err)
 {
-    struct io *io = task->job->runtime->settings.io;
     bool took = true, done;
     if (task->snapshot_epoch)
         snapshot_resolve(task);
-    task->now_us = io_wall_us(io);
+    sample_time(task);
     TRY(fire_timers(task, err));
     TRY(advance_all(task, err));
     *result = STEP_WAIT;
@@ -272,7 +278,7 @@ static enum status run(struct task *task, uint32_t batches, enum step_result *re
         }
         TRY(take_input(task, &took, err));
         if (took)
-            task->now_us = io_wall_us(io);
+            sample_time(task);
     }
 }
 

@@ -34,12 +34,13 @@ class Checks:
 
 
 class Server:
-    def __init__(self, *arguments, data=None):
+    def __init__(self, *arguments, data=None, environment=None):
         self.data = data or os.path.join(DIR, "data")
         self.errors = open(os.path.join(DIR, "stderr"), "a+")
         self.start = self.errors.seek(0, 2)
         self.process = subprocess.Popen([LEAT, "run", "--data", self.data, *arguments], cwd=DIR,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors)
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors,
+                                        env={**os.environ, **(environment or {})})
         self.host, self.port, self.token = "127.0.0.1", None, None
         until = time.monotonic() + PATIENCE
         while self.port is None:

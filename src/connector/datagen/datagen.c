@@ -61,7 +61,7 @@ struct source {
     struct datagen_field *fields;
     uint64_t row_count; /* UINT64_MAX: no end */
     int64_t rows_per_second;
-    int64_t started_us;
+    int64_t started_us, started_steady_us; /* wall, monotonic */
 };
 
 struct source_reader {
@@ -144,6 +144,7 @@ static enum status source_open(const struct source_request *request, struct wake
         memcpy(source->wanted, request->wanted, request->wanted_count * sizeof(*source->wanted));
     source->rows_per_second = options.rows_per_second;
     source->started_us = io_wall_us(source->io);
+    source->started_steady_us = io_monotonic_us(source->io);
     *out = source;
 out:
     arena_fini(&arena);
@@ -252,9 +253,9 @@ static enum status reader_open(struct source *source, const struct source_split 
     reader->split = number;
     reader->done = position ? read_u64(bytes + 1) : 0;
     reader->base_us = position ? (int64_t)read_u64(bytes + 9) : source->started_us;
-    reader->paced_us = source->started_us;
+    reader->paced_us = source->started_steady_us;
     if (position)
-        reader->paced_us -= due_us(reader, 0) - source->started_us;
+        reader->paced_us -= due_us(reader, 0) - source->started_steady_us;
     *out = reader;
     return OK;
 }
@@ -263,7 +264,7 @@ static enum status reader_open(struct source *source, const struct source_split 
 static uint32_t rows_due(struct source_reader *reader, uint32_t max_rows, int64_t *again_us)
 {
     const struct source *source = reader->source;
-    int64_t now_us = io_wall_us(source->io), late_us = now_us - due_us(reader, 0);
+    int64_t now_us = io_monotonic_us(source->io), late_us = now_us - due_us(reader, 0);
     if (late_us > CATCH_UP_US_MAX) {
         reader->paced_us += late_us - CATCH_UP_US_MAX;
         late_us = CATCH_UP_US_MAX;

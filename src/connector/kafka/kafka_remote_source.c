@@ -698,7 +698,7 @@ static enum poll_result wait_for_more(struct remote_reader *reader, struct sourc
         left_us = source->base.options.discovery_ms * 1000;
     }
     mutex_unlock(&source->lock);
-    out->again_us = io_wall_us(io) + left_us;
+    out->again_us = io_monotonic_us(io) + left_us;
     return POLL_WAIT;
 }
 

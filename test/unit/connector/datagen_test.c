@@ -207,7 +207,7 @@ TEST(rate_and_position)
             batch_unref(output.batch);
             continue;
         }
-        int64_t wait_us = output.again_us - io_wall_us(context.context.io);
+        int64_t wait_us = output.again_us - io_monotonic_us(context.context.io);
         CHECK(output.again_us > 0 && wait_us < 100000);
         if (wait_us > 0)
             condition_wait_for(&never, &mutex, wait_us);

@@ -174,6 +174,7 @@ static enum status harness_try_open(struct harness *h, const struct plan_node *n
     h->op.eval.zone = h->zone;
     h->op.eval.watermark_us = WATERMARK_NONE;
     h->op.eval.now_us = US_PER_SECOND;
+    h->op.steady_us = US_PER_SECOND;
     mem_owner_init(&h->op.owner, &h->root, h->op.class->name);
     return h->op.class->open(&h->op, &h->err);
 }

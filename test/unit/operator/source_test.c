@@ -284,15 +284,15 @@ TEST(idle_splits_hold_nobody_back)
     harness_open(&h, &node);
     h.take_batch = print_marks;
     h.print_watermarks = true;
-    h.op.eval.now_us = 100 * US_PER_SECOND;
+    h.op.steady_us = 100 * US_PER_SECOND;
     CHECK_INT(poll_all(&h), OPERATOR_WAIT);
     CHECK_STR(harness_take(&h), "(1 rows of 0)\n");
     CHECK_INT(h.timer_us, 105 * US_PER_SECOND);
-    h.op.eval.now_us = 104 * US_PER_SECOND;
+    h.op.steady_us = 104 * US_PER_SECOND;
     wake_notify(wakes[0]);
     CHECK_INT(poll_all(&h), OPERATOR_WAIT);
     CHECK_STR(harness_take(&h), "");
-    h.op.eval.now_us = 105 * US_PER_SECOND;
+    h.op.steady_us = 105 * US_PER_SECOND;
     CHECK_INT(poll_all(&h), OPERATOR_WAIT);
     CHECK_STR(harness_take(&h), "idle\n");
     CHECK_INT(h.timer_us, INT64_MAX);
@@ -346,12 +346,12 @@ TEST(trouble_is_tried_again_and_told)
     buf_init(&why, 1000);
     harness_open(&h, &node);
     CHECK_INT(poll_all(&h), OPERATOR_WAIT);
-    CHECK_INT(h.timer_us, h.op.eval.now_us + US_PER_SECOND);
+    CHECK_INT(h.timer_us, h.op.steady_us + US_PER_SECOND);
     CHECK(h.op.class->why(&h.op, &why));
     CHECK_STR(buf_text(&why),
               "Reading table orders fails and is tried again: the script says trouble.");
     CHECK_INT(poll_all(&h), OPERATOR_WAIT); /* not before its time */
-    h.op.eval.now_us += US_PER_SECOND;
+    h.op.steady_us += US_PER_SECOND;
     CHECK_INT(poll_all(&h), OPERATOR_FAILED);
     CHECK_STR(harness_take(&h), "+I 1 1970-01-01 00:00:10.000 0\nerror the script says break\n");
     buf_fini(&why);
