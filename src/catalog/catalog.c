@@ -112,6 +112,7 @@ enum status catalog_object_seal(struct catalog_object *object, struct error *err
     struct table_description *description = &object->description;
     *description = (struct table_description){
         .name = object->full_name,
+        .restricted = object->restricted,
         .field_count = fields,
         .fields = list,
         .options = options,

@@ -44,6 +44,7 @@ struct catalog_object {
         *base; /* held: owns what this one shares with it (other options); or NULL */
     enum catalog_kind kind;
     bool temporary;
+    bool restricted;  /* declared by a restricted session (sql.h) */
     const char *name; /* last part */
     const char *full_name;
     const char *comment;

@@ -94,8 +94,8 @@ static const struct option_def SETTINGS[] = {
     {.key = "leat.security.roots",
      .kind = OPTION_STRING,
      .offset = offsetof(struct process, http.roots),
-     .help = "Directories, separated by commas, below which statements that come by HTTP may read "
-             "and write files; without it none."},
+     .help = "Directories, separated by commas, below which tables that are declared by HTTP may "
+             "read and write files; without it none."},
 };
 
 const struct option_def *process_settings(size_t *count)

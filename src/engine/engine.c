@@ -110,7 +110,7 @@ void engine_session_free(struct session *session)
 
 void engine_session_restrict(struct session *session)
 {
-    session->restricted = true;
+    session->sql.restricted = true;
 }
 
 const struct sql_session *session_sql(const struct session *session)

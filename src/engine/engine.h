@@ -60,8 +60,8 @@ void engine_session_free(struct session *session);
  * not built. */
 enum status session_set(struct session *session, struct str key, struct str value,
                         struct error *err) STATUS_CHECKED;
-/* What its statements read and write of files stays below engine_config.security_roots: for
- * statements that come from outside. */
+/* For statements that come from outside: what they declare reads and writes files only below
+ * engine_config.security_roots; tables that others have declared can be used as they are. */
 void engine_session_restrict(struct session *session);
 /* The value in force of a key, NULL: none. */
 const char *session_get(const struct session *session, const char *key);

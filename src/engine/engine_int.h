@@ -36,7 +36,6 @@ struct session {
     struct setting_given *given;
     struct arena arena; /* parsed settings; made anew at each SET */
     struct settings settings;
-    bool restricted;
     struct function_session function_session;
     struct sql_session sql;
 };

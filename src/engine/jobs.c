@@ -69,9 +69,8 @@ static enum status job_begin(struct session *session, struct engine_job *job,
     TRY(plan_make(&job->plan, &job->statement, &settings, err));
     job->context = *engine->config.context;
     job->context.zone = session->function_session.zone;
-    if (session->restricted)
-        job->context.security_roots =
-            engine->config.security_roots ? engine->config.security_roots : NO_ROOTS;
+    job->context.security_roots =
+        engine->config.security_roots ? engine->config.security_roots : NO_ROOTS;
     if (callbacks) {
         job->callbacks = *callbacks;
         if (callbacks->columns)

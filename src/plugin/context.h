@@ -24,7 +24,7 @@ struct plugin_context {
     const char *embedded_address; /* "127.0.0.1:9092": its listener; NULL: it does not listen */
 
     const char *data_directory;        /* --data */
-    const char *const *security_roots; /* NULL-terminated; NULL: any path (command line) */
+    const char *const *security_roots; /* of restricted tables; NULL-terminated; NULL: any path */
     int output_fd;                     /* where `print` writes: stdout */
 };
 

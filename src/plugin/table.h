@@ -34,6 +34,7 @@ struct table_predicate {
 struct table_description {
     const char *name;      /* default_catalog.default_database.orders */
     const char *connector; /* "kafka" */
+    bool restricted;       /* its options came from outside: files only below security_roots */
     uint32_t field_count;
     const struct table_field *fields; /* the physical columns in order, without metadata ones */
     uint32_t primary_key_count;

@@ -113,7 +113,7 @@ const struct route ROUTES[] = {
     {HTTP_POST, "/v3/sessions", ROUTE_TOKEN, ROUTE_ON_SQL, rest_session_open, "openSession",
      "Statements",
      "A session: settings for the statements that follow. It is closed after ten minutes without "
-     "use. Its statements may touch files only below leat.security.roots.",
+     "use. Tables that they declare reach files only below leat.security.roots.",
      "{\"sessionHandle\":\"...\"}", SESSION_OPEN},
     {HTTP_GET, "/v3/sessions/{session}", ROUTE_TOKEN, ROUTE_ON_SQL, rest_session_config,
      "getSession", "Statements", "The session's settings.", "{\"properties\":{...}}", SESSION},

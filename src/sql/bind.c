@@ -109,6 +109,7 @@ static enum status bind_create(struct binder *binder, const struct sql_script *s
     out->kind = STATEMENT_CREATE;
     out->object_kind = ast->is_view ? CATALOG_VIEW : CATALOG_TABLE;
     TRY(catalog_object_new(&out->object, binder->err));
+    out->object->restricted = binder->restricted;
     out->object->file = arena_strndup(&out->object->arena, script->file, strlen(script->file));
     return ast->is_view ? bind_create_view(binder, ast, out->object)
                         : bind_create_table(binder, ast, out->object);
@@ -215,6 +216,7 @@ enum status sql_next(struct sql_script *script, const struct sql_session *sessio
     const struct ast_statement *ast = parse.statement;
     struct binder binder = {
         .session = session,
+        .restricted = session->restricted,
         .arena = arena,
         .err = err,
         .text = script->text,

@@ -207,6 +207,7 @@ static enum status copy_like(struct binder *binder, const struct ast_statement *
     object->check_count = source->check_count;
     object->options = source->options;
     object->option_count = source->option_count;
+    object->restricted |= source->restricted;
     return OK;
 }
 

@@ -148,15 +148,18 @@ static enum status bind_view(struct binder *binder, struct catalog_object *view,
 {
     struct bind_saved saved;
     struct parse parse;
+    bool restricted = binder->restricted;
     const char **names = ARENA_ARRAY(binder->arena, view->column_count + 1, const char *);
     TRY(bind_memory(binder));
     enum status status = bind_enter_text(binder, &view->query, PARSE_QUERY, &parse, &saved);
     if (status == OK) {
         binder->path = view->name;
         binder->ctes = NULL;
+        binder->restricted |= view->restricted;
         status = bind_query(binder, parse.query, out);
     }
     bind_leave_text(binder, &saved);
+    binder->restricted = restricted;
     if (status != OK) { /* the place inside may be of another file */
         error_prefix(binder->err, "in the view %s", view->name);
         error_at(binder->err, use);
@@ -184,6 +187,7 @@ static enum status with_options(struct binder *binder, const struct catalog_obje
     atomic_init(&copy->refs, 1);
     copy->arena = arena;
     copy->base = catalog_object_ref((struct catalog_object *)table);
+    copy->restricted = table->restricted || binder->restricted;
     *out = copy;
     struct option_given *options =
         ARENA_ARRAY(&copy->arena, table->option_count + hints->count, struct option_given);

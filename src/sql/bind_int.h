@@ -48,6 +48,7 @@ struct binder {
     const char *path;       /* named relations that we stand in */
     struct cte *ctes;       /* innermost first */
     uint32_t depth;         /* of queries, views included */
+    bool restricted;        /* the text we stand in is of a restricted session */
 };
 
 /* What bind_enter_text put aside. */

@@ -79,6 +79,10 @@ struct sql_session {
     struct catalog *catalog;
     const struct plugin_registry *registry;
     const struct function_session *function_session;
+    /* Its statements come from outside: what options they give (CREATE TABLE, hints) reach files
+     * only below plugin_context.security_roots. Tables of other sessions can be used as they are.
+     */
+    bool restricted;
 };
 
 struct sql_script; /* a text being worked through */

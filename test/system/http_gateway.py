@@ -6,7 +6,14 @@ import time
 from _http import DIR, Checks, Server
 
 check = Checks()
-server = Server("--http", "127.0.0.1:" + os.environ["PORT"])
+with open(os.path.join(DIR, "p.sql"), "w") as file:
+    file.write(f"CREATE TABLE mine (s STRING) WITH ('connector'='filesystem','path'='{DIR}/open','format'='raw');"
+               "CREATE TABLE ticks (k INT) WITH ('connector'='datagen','rows-per-second'='1');"
+               "CREATE TABLE own (k INT) WITH ('connector'='blackhole');"
+               "INSERT INTO own SELECT k FROM ticks;")
+with open(os.path.join(DIR, "open"), "w") as file:
+    file.write("open\n")
+server = Server("--http", "127.0.0.1:" + os.environ["PORT"], "p.sql")
 
 
 def ask(method, path, body=None):
@@ -66,7 +73,8 @@ check(content["results"]["data"] == [{"kind": "INSERT", "fields": ["OK"]}] and c
 status, content = fetch(session, operation, 1)
 check(content["resultType"] == "EOS" and "nextResultUri" not in content, "then the end", content)
 check(fetch(session, operation, 1)[1]["resultType"] == "EOS", "which can be asked for again")
-check(rows(session, run(session, "SHOW TABLES")) == [{"kind": "INSERT", "fields": ["gen"]}], "SHOW TABLES")
+check(rows(session, run(session, "SHOW TABLES")) ==
+      [{"kind": "INSERT", "fields": [name]} for name in ("gen", "mine", "own", "ticks")], "SHOW TABLES")
 
 operation = run(session, "SELECT id, CAST(id AS DECIMAL(10,2)) AS d, CAST(id AS STRING) AS s FROM gen")
 status, first = fetch(session, operation)
@@ -151,6 +159,14 @@ with open(os.path.join(DIR, "secret"), "w") as file:
 status, content = fetch(session, run(session, "SELECT * FROM f"))
 answer = content if status != 200 else rows(session, run(session, "SELECT * FROM f"))
 check("error" in answer and "secret" in answer["error"]["message"], "a file outside the roots is not read", answer)
+fetch(session, run(session, "CREATE VIEW peek AS SELECT * FROM mine /*+ OPTIONS('path'='secret') */"))
+fetch(session, run(session, "CREATE TABLE alike WITH ('path'='secret') LIKE mine"))
+for text in ("SELECT * FROM mine /*+ OPTIONS('path'='secret') */", "SELECT * FROM peek", "SELECT * FROM alike"):
+    status, content = fetch(session, run(session, text))
+    answer = content if status != 200 else rows(session, run(session, text))
+    check("error" in answer and "secret" in answer["error"]["message"], f"nor by {text}", answer)
+answer = rows(session, run(session, "SELECT * FROM mine"))
+check([row["fields"] for row in answer] == [["open"]], "a table that the server's own files declare can be read", answer)
 
 metrics = server.ask("GET", "/metrics", token=False)[2].decode()
 check('job="hole"' in metrics and "leat_http_requests_total" in metrics, "metrics name the job")

@@ -64,7 +64,8 @@ enum status filesystem_parse(const struct table_description *table,
     if (**path == '\0')
         return error_set(err, ERR_OPTION,
                          "table %s: connector 'filesystem': option 'path' is empty", table->name);
-    return context ? path_check_roots(*path, context->security_roots, err) : OK;
+    return context && table->restricted ? path_check_roots(*path, context->security_roots, err)
+                                        : OK;
 }
 
 const struct connector_class CONNECTOR_FILESYSTEM = {

@@ -37,7 +37,8 @@ extern const size_t JDBC_OPTION_COUNT;
 enum status jdbc_parse_options(const struct table_description *table, struct jdbc_options *options,
                                struct arena *arena, struct error *err) STATUS_CHECKED;
 /* The path behind "jdbc:sqlite:"; ERR_UNSUPPORTED for other databases. */
-enum status jdbc_sqlite_path(const struct jdbc_options *options,
+enum status jdbc_sqlite_path(const struct table_description *table,
+                             const struct jdbc_options *options,
                              const struct plugin_context *context, const char **path,
                              struct error *err) STATUS_CHECKED;
 /* ERR_UNSUPPORTED for types that no column can hold. */

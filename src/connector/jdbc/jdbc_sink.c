@@ -385,7 +385,7 @@ static enum status look_first(struct sink *sink, bool *is_gone, struct error *er
 static enum status fill(struct sink *sink, const struct sink_request *request, struct error *err)
 {
     TRY(jdbc_parse_options(request->table, &sink->options, &sink->arena, err));
-    TRY(jdbc_sqlite_path(&sink->options, request->context, &sink->path, err));
+    TRY(jdbc_sqlite_path(request->table, &sink->options, request->context, &sink->path, err));
     TRY(jdbc_check_columns(request->table, err));
     if (sink->options.max_rows < 1 || sink->options.max_rows > JDBC_ROWS_CUT)
         sink->options.max_rows = JDBC_ROWS_CUT;

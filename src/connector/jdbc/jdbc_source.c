@@ -69,7 +69,7 @@ static enum status fill(struct source *source, const struct source_request *requ
                         struct error *err)
 {
     TRY(jdbc_parse_options(request->table, &source->options, &source->arena, err));
-    TRY(jdbc_sqlite_path(&source->options, request->context, &source->path, err));
+    TRY(jdbc_sqlite_path(request->table, &source->options, request->context, &source->path, err));
     TRY(jdbc_check_columns(request->table, err));
     source->wanted = mem_calloc(request->wanted_count + 1, sizeof(*source->wanted));
     if (!source->wanted)

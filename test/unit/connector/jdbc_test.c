@@ -524,6 +524,7 @@ TEST(security_roots)
     setup();
     context.context.security_roots = roots;
     test_table_init(&table, "t");
+    table.description.restricted = true;
     test_field(&table, "k", &TYPE_OF_INT);
     test_option(&table, "url", url);
     test_option(&table, "table-name", "t");
