@@ -14,7 +14,7 @@
 
 static const char *keep_text(struct planner *planner, struct buf *text)
 {
-    return arena_strndup(planner->arena, buf_text(text), text->length);
+    return text->failed ? "" : arena_strndup(planner->arena, buf_text(text), text->length);
 }
 
 static void put_calls(struct buf *out, const struct plan_aggregate *calls, uint32_t count,
