@@ -52,14 +52,15 @@ void coordinator_parked(struct job *job)
 void coordinator_give(void *context, struct state_block *block)
 {
     struct coordinator *coordinator = &((struct job *)context)->coordinator;
-    mutex_lock(&coordinator->mutex);
+    atomic_fetch_add(&coordinator->queued_bytes, block->bytes.length);
+    mutex_lock(
+        &coordinator->mutex); /* behind it the block is another thread's, and soon nobody's */
     if (coordinator->last_block)
         coordinator->last_block->next = block;
     else
         coordinator->first_block = block;
     coordinator->last_block = block;
     mutex_unlock(&coordinator->mutex);
-    atomic_fetch_add(&coordinator->queued_bytes, block->bytes.length);
     task_wake(&coordinator->task);
 }
 
@@ -92,7 +93,8 @@ static void free_blocks(struct coordinator *coordinator, struct state_block *blo
 {
     while (block) {
         struct state_block *next = block->next;
-        atomic_fetch_sub(&coordinator->queued_bytes, block->bytes.length);
+        size_t queued_bytes = atomic_fetch_sub(&coordinator->queued_bytes, block->bytes.length);
+        must(queued_bytes >= block->bytes.length);
         state_block_free(block);
         block = next;
     }

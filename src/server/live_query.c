@@ -90,7 +90,8 @@ static void on_columns(void *context, const struct plan_node *collect, bool boun
     query->bounded = bounded;
     query->collect = collect;
     query->key_count = by_key ? collect->upsert_key_count : 0;
-    memcpy(query->key, collect->upsert_key, query->key_count * sizeof(*query->key));
+    for (uint32_t i = 0; i < query->key_count; i++)
+        query->key[i] = collect->upsert_key[i];
     uint64_t seq = query->rows.seq;
     live_rows_fini(&query->fresh);
     struct live_rows *rows = bounded ? &query->fresh : &query->rows;
