@@ -143,8 +143,8 @@ static enum status seek_time(struct search *search, struct segment *segment, int
 }
 
 /* Batches of segment i that may hold a record at or after wanted_ms (and above what was found). */
-static enum status search_segment(struct search *search, uint32_t i, record_fn fn,
-                                  int64_t wanted_ms, bool *out_over, struct error *err)
+static enum status search_file(struct search *search, uint32_t i, record_fn fn, int64_t wanted_ms,
+                               bool *out_over, struct error *err)
 {
     struct segment *segment = search->segments[i];
     struct segment_walk walk = {0};
@@ -168,6 +168,24 @@ static enum status search_segment(struct search *search, uint32_t i, record_fn f
     }
     segment_walk_close(&walk);
     return status == ERR_END ? OK : status;
+}
+
+/* The same; what retention takes meanwhile has no records any more. */
+static enum status search_segment(struct search *search, uint32_t i, record_fn fn,
+                                  int64_t wanted_ms, bool *out_over, struct error *err)
+{
+    struct log_partition *partition = search->partition;
+    enum status status = search_file(search, i, fn, wanted_ms, out_over, err);
+    if (status == OK)
+        return OK;
+    mutex_lock(&partition->lock);
+    bool gone = search->segments[i]->next_offset <= partition->log_start;
+    mutex_unlock(&partition->lock);
+    if (!gone)
+        return status;
+    if (err)
+        error_clear(err);
+    return OK;
 }
 
 enum status log_find_time(struct log_partition *partition, int64_t timestamp_ms,

@@ -384,6 +384,24 @@ static enum status hand_over(struct walk *walk, struct log_read *read, struct er
     return OK;
 }
 
+/* Retention or the topic's end may have taken the segment between look() and its opening: then that
+ * is what there is to say. */
+static enum status failed(struct log_reader *reader, struct log_read *read, enum status status,
+                          struct error *err)
+{
+    struct error now = {0};
+    struct view view;
+
+    leave_segment(reader);
+    enum status looked = look(reader, read, &view, &now);
+    segment_unref(view.segment);
+    if (looked == OK)
+        return status;
+    if (err)
+        *err = now;
+    return looked;
+}
+
 enum status log_read(struct log_reader *reader, struct log_read *read, struct error *err)
 {
     enum status status = OK;
@@ -415,7 +433,5 @@ enum status log_read(struct log_reader *reader, struct log_read *read, struct er
             block_give(walk.block);
         segment_unref(view.segment);
     }
-    if (status != OK)
-        leave_segment(reader);
-    return status;
+    return status == OK ? OK : failed(reader, read, status, err);
 }
