@@ -15,7 +15,7 @@ from _leat import LEAT, ROOT, Broker, cpu_seconds, median, memory_mb
 
 COUNT = int(float(sys.argv[1]) * 1000000) if len(sys.argv) > 1 else 1000000
 TURNS = 5
-KAFKA = ["bash", os.path.join(ROOT, "test/services/kafka.sh")]
+KAFKA = ["bash", os.path.join(ROOT, "test/services/_kafka.sh")]
 BOUNDS = {"produce": 0.25, "fetch": 0.8}
 
 

@@ -186,7 +186,7 @@ static struct buffer *to_buffer(struct buf *text)
 {
     struct buffer *buffer = NULL;
     struct error err = {0};
-    if (!text->failed && buffer_new(&buffer, text->length, NULL, &err) == OK)
+    if (!text->failed && text->length && buffer_new(&buffer, text->length, NULL, &err) == OK)
         memcpy(buffer->data, text->data, text->length);
     buf_fini(text);
     return buffer;

@@ -1,7 +1,7 @@
 """The clients that have to work with leat unchanged: where they come from, and what each is made to do.
 
 They are fetched by pip and npm into a cache (LEAT_TEST_CACHE, default /var/tmp/leat-test-cache); Kafka's own come
-with kafka.sh. A job is (client, part, function(server, topic, directory)); it raises when something is not as it has
+with _kafka.sh. A job is (client, part, function(server, topic, directory)); it raises when something is not as it has
 to be. The same jobs run against real Kafka (to record what they send) and against leat."""
 import fcntl
 import os
@@ -38,7 +38,7 @@ def set_up():
         try:
             fetch("python", PYTHON, [[sys.executable, "-m", "venv", "."], ["bin/pip", "install", "-q"] + PYTHON])
             fetch("node", NODE, [["npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", "."] + NODE])
-            run(["bash", os.path.join(HERE, "kafka.sh"), "tool", os.path.join(CACHE, "kafka"),
+            run(["bash", os.path.join(HERE, "_kafka.sh"), "tool", os.path.join(CACHE, "kafka"),
                  "org.apache.kafka.tools.TopicCommand", "--version"], timeout=280)
         except (OSError, RuntimeError, subprocess.TimeoutExpired) as problem:
             skip(f"the clients cannot be fetched: {problem}")
@@ -70,7 +70,7 @@ def node_environment():
 
 
 def tool(directory, name, *arguments, stdin=None):
-    return run(["bash", os.path.join(HERE, "kafka.sh"), "tool", os.path.join(directory, "tool"), name] + list(arguments),
+    return run(["bash", os.path.join(HERE, "_kafka.sh"), "tool", os.path.join(directory, "tool"), name] + list(arguments),
                input=stdin)
 
 

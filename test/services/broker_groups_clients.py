@@ -46,7 +46,7 @@ class Member:
             command, environment = node("member.js") + [SERVER, topic, group], node_environment()
         elif kind == "java":
             strategy = {"range": "RangeAssignor", "cooperative-sticky": "CooperativeStickyAssignor"}[assignor]
-            command, environment = ["bash", os.path.join(HERE, "kafka.sh"), "tool", os.path.join(DIRECTORY, "tool"),
+            command, environment = ["bash", os.path.join(HERE, "_kafka.sh"), "tool", os.path.join(DIRECTORY, "tool"),
                                     "org.apache.kafka.tools.VerifiableConsumer", "--bootstrap-server", SERVER,
                                     "--topic", topic, "--group-id", group, "--session-timeout", "6000",
                                     "--reset-policy", "earliest", "--verbose", "--assignment-strategy",
@@ -156,7 +156,7 @@ def test_tools(group, topic):
           "describe --members --verbose", text)
     listed = groups("--list", "--state", "Stable")
     check([line.split()[0] for line in listed.strip().split("\n")][-1:] == [group], "list --state", listed)
-    refused = subprocess.run(["bash", os.path.join(HERE, "kafka.sh"), "tool", os.path.join(DIRECTORY, "tool"),
+    refused = subprocess.run(["bash", os.path.join(HERE, "_kafka.sh"), "tool", os.path.join(DIRECTORY, "tool"),
                               "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", SERVER,
                               "--reset-offsets", "--group", group, "--topic", topic, "--to-earliest", "--execute"],
                              capture_output=True, text=True)

@@ -4,7 +4,7 @@
 # their DumpLogSegments reads the segment files.
 set -u
 here=$(cd "$(dirname "$0")/../.." && pwd)
-kafka=$here/test/services/kafka.sh
+kafka=$here/test/services/_kafka.sh
 dir=${TEST_DIR:-$(mktemp -d)} port=${PORT:-19692} number=0 failed=0
 server=127.0.0.1:$port
 tool() { timeout 90 bash "$kafka" tool "$dir/kafka" "org.apache.kafka.tools.$@" 2> "$dir/tool.err"; }

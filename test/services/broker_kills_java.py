@@ -9,4 +9,4 @@ from _clients import HERE, set_up  # noqa: E402
 
 set_up()
 program = os.path.join(HERE, "../system/broker_kills.py")
-os.execve(sys.executable, [sys.executable, program], dict(os.environ, KILL_JAVA=os.path.join(HERE, "kafka.sh")))
+os.execve(sys.executable, [sys.executable, program], dict(os.environ, KILL_JAVA=os.path.join(HERE, "_kafka.sh")))

@@ -9,7 +9,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _clients import *  # noqa: E402,F403
-from client_proxy import RecordingProxy  # noqa: E402
+from _client_proxy import RecordingProxy  # noqa: E402
 
 
 BY_THE_CLOCK = {12}  # Heartbeat: whether it is sent depends on how long a job takes
@@ -25,7 +25,7 @@ def main():
     environment = dict(os.environ, KAFKA_PORT=str(port), KAFKA_TLS="0", KAFKA_VERSION=KAFKA_VERSION,
                        KAFKA_PROPS=f"advertised.listeners=PLAINTEXT://{proxy.address},"
                                    f"SASL_PLAINTEXT://127.0.0.1:{port + 1}")
-    kafka = ["bash", os.path.join(HERE, "kafka.sh")]
+    kafka = ["bash", os.path.join(HERE, "_kafka.sh")]
     run(kafka + ["start", directory + "/kafka"], env=environment, timeout=120)
     table, failed = {}, 0
     recorded = {} if write else table_read()
