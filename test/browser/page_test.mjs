@@ -254,7 +254,7 @@ const tests = {
 
   async "jobs, tables and topics; stop asks once more"() {
     const page = await open("#/jobs");
-    check((await text(page, "main tbody")).includes("no space left on device"), "the failed job's error");
+    await until(async () => (await text(page, "main tbody")).includes("no space left on device"), true, "the failed job's error");
     await page.getByRole("link", { name: "order-events -> orders_per_minute" }).click();
     await until(async () => (await text(page, "main")).includes("the watermark is at"), undefined, "why");
     await until(async () => /Rate[1-9][\d,]*\/s/.test(await text(page, ".facts")), true, "the rate");
@@ -264,9 +264,9 @@ const tests = {
     await until(async () => (await mock.control("state")).stopped, ["/api/v1/jobs/3/stop"], "stopped");
     await page.getByRole("link", { name: "Tables" }).click();
     await page.getByRole("link", { name: "orders" }).click();
-    check((await text(page, "pre")).includes("'connector' = 'kafka'"), "DDL");
+    await until(async () => (await text(page, "pre")).includes("'connector' = 'kafka'"), true, "DDL");
     await page.getByRole("link", { name: "Topics" }).click();
-    check((await text(page, "main tbody")).includes("123,456"), "records");
+    await until(async () => (await text(page, "main tbody")).includes("123,456"), true, "records");
     clean(page);
   },
 
