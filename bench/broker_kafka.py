@@ -3,7 +3,6 @@
 server's process per million records produced and fetched; then how fast leat's broker starts and what memory it
 takes with 100 topics. Arguments: [MILLIONS], default 1. Kafka runs with its own start script's collector and all of
 its compilers, warmed up by a turn that does not count; it syncs nothing to disk, leat everything. The two take turns."""
-import mmap
 import os
 import shutil
 import subprocess
@@ -55,9 +54,14 @@ class Server:
                 COUNT / median([took_s for _, took_s in self.spent[what]]) / 1e6)
 
 
-def warm_memory(size_bytes):
-    """A virtual machine's memory costs its first touch much more than later ones: the page cache would pay it."""
-    mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0x8000)).close()
+def warm_memory(scratch, size_bytes):
+    """A virtual machine's memory costs its first touch much more than later ones: the page cache would pay it. So pages
+    of the page cache are made and given back."""
+    path, block = os.path.join(scratch, "warm"), bytes(1 << 20)
+    with open(path, "wb") as file:
+        for _ in range(size_bytes >> 20):
+            file.write(block)
+    os.unlink(path)
 
 
 def beside_kafka(scratch):
@@ -73,7 +77,7 @@ def beside_kafka(scratch):
         ours = Server(broker.address, broker.process.pid)
         for turn in range(TURNS + 1):
             for server in (theirs, ours):
-                warm_memory(3 * COUNT * 120)
+                warm_memory(scratch, 8 * COUNT * 120)
                 server.turn(lines)
             if turn == 0:  # the compilers' turn
                 theirs.spent.clear()
