@@ -137,8 +137,8 @@ static void produce(const char *server, pid_t pid, const char *topic_name, const
 }
 
 /* A virtual machine's memory costs its first touch much more than later ones, and the log's page
- * cache would pay it: as many of its pages are made and given back first. Prints what a GB written to
- * the page cache costs the first and the second time.
+ * cache would pay it: as many of its pages are made and given back first. Prints what a GB written
+ * to the page cache costs the first and the second time.
  */
 static void warm_memory(const char *directory, size_t size_bytes)
 {
