@@ -12,6 +12,9 @@ import time
 
 from _leat import LEAT, ROOT, Broker, cpu_seconds, median, memory_mb
 
+sys.path.insert(0, os.path.join(ROOT, "test/services"))
+from _ports import free_row  # noqa: E402
+
 COUNT = int(float(sys.argv[1]) * 1000000) if len(sys.argv) > 1 else 1000000
 TURNS = 5
 KAFKA = ["bash", os.path.join(ROOT, "test/services/_kafka.sh")]
@@ -66,14 +69,15 @@ def warm_memory(scratch, size_bytes):
 
 def beside_kafka(scratch):
     lines = lines_file(os.path.join(scratch, "lines"), COUNT)
-    environment = dict(os.environ, KAFKA_PORT="19892", KAFKA_TLS="0", KAFKA_HEAP="1g",
+    port = free_row()
+    environment = dict(os.environ, KAFKA_PORT=str(port), KAFKA_TLS="0", KAFKA_HEAP="1g",
                        KAFKA_JVM="-XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35")
     directory = os.path.join(scratch, "kafka")
     subprocess.run(KAFKA + ["start", directory], env=environment, check=True, stdout=subprocess.DEVNULL)
     broker = Broker(os.path.join(scratch, "leat"))
     try:
         with open(os.path.join(directory, "n1/pid")) as file:
-            theirs = Server("127.0.0.1:19892", int(file.read()))
+            theirs = Server(f"127.0.0.1:{port}", int(file.read()))
         ours = Server(broker.address, broker.process.pid)
         for turn in range(TURNS + 1):
             for server in (theirs, ours):

@@ -10,6 +10,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _clients import *  # noqa: E402,F403
 from _client_proxy import RecordingProxy  # noqa: E402
+from _ports import free_row  # noqa: E402
 
 
 BY_THE_CLOCK = {12}  # Heartbeat: whether it is sent depends on how long a job takes
@@ -19,7 +20,7 @@ def main():
     write = "--write" in sys.argv
     set_up()
     directory = os.environ.get("TEST_DIR") or tempfile.mkdtemp()
-    port = int(os.environ.get("PORT", "19292"))
+    port = free_row()
     proxy = RecordingProxy()
     server = f"127.0.0.1:{port}"
     environment = dict(os.environ, KAFKA_PORT=str(port), KAFKA_TLS="0", KAFKA_VERSION=KAFKA_VERSION,
