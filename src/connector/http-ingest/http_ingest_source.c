@@ -74,6 +74,17 @@ discover(struct source *source,
     return kafka()->discover(source, each, context, err);
 }
 
+static bool discovered(struct source *source)
+{
+    return kafka()->discovered(source);
+}
+
+static enum status start(struct source *source, const struct source_split *split, struct buf *out,
+                         struct error *err)
+{
+    return kafka()->start(source, split, out, err);
+}
+
 static enum status reader_open(struct source *source, const struct source_split *split,
                                const void *position, size_t position_bytes, struct wake *wake,
                                struct source_reader **out, struct error *err)
@@ -126,6 +137,8 @@ const struct source_class INGEST_SOURCE = {
     .is_bounded = is_bounded,
     .open = source_open,
     .discover = discover,
+    .discovered = discovered,
+    .start = start,
     .reader_open = reader_open,
     .poll = reader_poll,
     .position = reader_position,

@@ -3,6 +3,8 @@
  */
 #include "../check.h"
 
+#include "connector/http-ingest/http_ingest.h"
+#include "connector/kafka/kafka.h"
 #include "ingest_help.h"
 
 #define JSON  "application/json"
@@ -422,4 +424,16 @@ TEST(tables_that_cannot_be)
     CHECK(ingest_sql(&world, "CREATE TABLE a (a INT) " INGEST("a", ", 'path' = 'x-1.y_Z'")) == OK);
     CHECK_STR(ask("x-1.y_Z", JSON, "{}"), "200 {\"accepted\":1}");
     close_world();
+}
+
+/* The table's source is the topic's: what connector/kafka does for a split this one must do too. */
+TEST(the_source_passes_everything_on)
+{
+    const struct source_class *ours = CONNECTOR_HTTP_INGEST.source, *kafka = CONNECTOR_KAFKA.source;
+    const size_t first = offsetof(struct source_class, open) / sizeof(void *);
+    void *own[sizeof(*ours) / sizeof(void *)], *theirs[sizeof(*kafka) / sizeof(void *)];
+    memcpy(own, ours, sizeof(own));
+    memcpy(theirs, kafka, sizeof(theirs));
+    for (size_t i = first; i < COUNT_OF(own); i++)
+        CHECK((own[i] != NULL) == (theirs[i] != NULL));
 }
