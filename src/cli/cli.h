@@ -147,10 +147,11 @@ int command_run(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_broker(int argc, char **argv);
 int command_topic(int argc, char **argv);
+int command_job(int argc, char **argv);
 int command_help(int argc, char **argv);
 int command_version(int argc, char **argv);
 extern const struct argument_def RUN_ARGUMENTS[], EXPLAIN_ARGUMENTS[], BROKER_ARGUMENTS[],
-    DEMO_ARGUMENTS[], TOPIC_ARGUMENTS[];
+    DEMO_ARGUMENTS[], TOPIC_ARGUMENTS[], JOB_ARGUMENTS[];
 
 /* Prints the error and its hint on standard error; returns EXIT_BAD_USAGE. */
 int fail_usage(const struct error *err);

@@ -7,14 +7,14 @@ struct command {
 };
 
 static const struct command COMMANDS[] = {
-    {"run", command_run},         {"explain", command_explain},   {"broker", command_broker},
-    {"topic", command_topic},     {"demo", command_demo},         {"init", command_init},
-    {"version", command_version}, {"help", command_help},         {"--help", command_help},
-    {"-h", command_help},         {"--version", command_version},
+    {"run", command_run},     {"explain", command_explain}, {"broker", command_broker},
+    {"topic", command_topic}, {"job", command_job},         {"demo", command_demo},
+    {"init", command_init},   {"version", command_version}, {"help", command_help},
+    {"--help", command_help}, {"-h", command_help},         {"--version", command_version},
 };
 
 /* Commands of the design that are not there: an error that says so. */
-static const char *const NOT_BUILT[] = {"sql", "job"};
+static const char *const NOT_BUILT[] = {"sql"};
 
 static int unknown(const char *name)
 {

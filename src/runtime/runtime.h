@@ -136,6 +136,8 @@ uint32_t job_operators(struct job *job, struct operator_report *out, uint32_t ma
 /* Appends one or two sentences: why the job gives no output (now), with the option that helps where
  * one does; for an ended job how it ended. May wait for a task's current step (about a ms). */
 void job_why(struct job *job, struct buf *out);
+/* The same from what is left of a job that has ended. */
+void job_end_why(const struct job_status *status, struct buf *out);
 
 /* True: rows came to the sinks, none in the last second, and a target holds the job up now; out has
  * the reason. For those who watch a job and need not hear that it merely has no input. */

@@ -52,7 +52,7 @@ static bool is_source(const struct operator_host *host)
     return host->has_poll && !host->poll_ended;
 }
 
-static void say_end(const struct job_status *status, struct buf *out)
+void job_end_why(const struct job_status *status, struct buf *out)
 {
     switch (status->state) {
     case JOB_FAILED:
@@ -85,7 +85,7 @@ void job_why(struct job *job, struct buf *out)
     struct job_status status;
     job_status(job, &status);
     if (job_state_is_final(status.state)) {
-        say_end(&status, out);
+        job_end_why(&status, out);
         return;
     }
     int64_t now_us = io_wall_us(job->runtime->settings.io);

@@ -159,7 +159,7 @@ enum status rest_job_why(struct request *request, struct error *err)
     if (status == OK && job)
         engine_job_why(job, &why);
     else if (status == OK)
-        buf_append_text(&why, summary->why);
+        job_end_why(&summary->status, &why);
     buf_append_byte(&request->out, '{');
     json_add_text(&request->out, "why", buf_text(&why));
     buf_append_byte(&request->out, '}');

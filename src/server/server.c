@@ -462,7 +462,8 @@ static enum status open_http(struct server *server, struct error *err)
     server->tidy.run = run_tidy;
     if (server->gateway)
         arm_tidy(server);
-    return http_open(&server->http, server->io, server->loop, fd, settings->owner, &handler, err);
+    TRY(http_open(&server->http, server->io, server->loop, fd, settings->owner, &handler, err));
+    return address_keep(server->io, settings->data_directory, server->host, err);
 }
 
 enum status server_open(struct server **out, const struct server_settings *settings,
@@ -526,6 +527,8 @@ void server_close(struct server *server)
     if (server->pool)
         io_pool_free(server->pool);
     loop_timer_cancel(server->loop, &server->tidy_timer);
+    if (server->host[0])
+        address_forget(server->io, server->settings.data_directory);
     http_close(server->http);
     live_free(server->live);
     gateway_free(server->gateway);

@@ -52,6 +52,10 @@ struct server {
 /* token.c; out: TOKEN_BYTES_MAX */
 enum status token_load(struct io *io, const char *directory, char *out,
                        struct error *err) STATUS_CHECKED;
+/* HOST:PORT, for `leat job`. */
+enum status address_keep(struct io *io, const char *directory, const char *address,
+                         struct error *err) STATUS_CHECKED;
+void address_forget(struct io *io, const char *directory);
 
 /* openapi.c */
 void openapi_write(struct buf *out);

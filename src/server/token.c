@@ -1,4 +1,5 @@
-/* token.c - the bearer token: read from DATA/http-token, or made and kept there. */
+/* token.c - what those need who want to ask: the bearer token, read from DATA/http-token or made
+ * and kept there, and the address, in DATA/http-address while it is listened on. */
 #include "server/server_int.h"
 
 #include <stdio.h>
@@ -52,4 +53,27 @@ enum status token_load(struct io *io, const char *directory, char *out, struct e
         status = token_check(path, str_trim(str_of(buf_text(&text))), out, err);
     buf_fini(&text);
     return status;
+}
+
+static void address_path(const char *directory, char *path, size_t size)
+{
+    snprintf(path, size, "%s/http-address", directory);
+}
+
+enum status address_keep(struct io *io, const char *directory, const char *address,
+                         struct error *err)
+{
+    char path[4096], line[304];
+    address_path(directory, path, sizeof(path));
+    int length = snprintf(line, sizeof(line), "%s\n", address);
+    return io_publish(io, path, line, (size_t)length, err);
+}
+
+void address_forget(struct io *io, const char *directory)
+{
+    char path[4096];
+    struct error ignored = {0};
+    address_path(directory, path, sizeof(path));
+    enum status status = io->ops->unlink(io, path, &ignored);
+    (void)status; /* a stale one leads to nobody, which those who ask are told */
 }
