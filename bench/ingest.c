@@ -9,11 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "../test/unit/connector/ingest_help.h"
 #include "base/str.h"
+#include "clock.h"
 
 #define BODY_ROWS 1000
 #define BODIES    64 /* different ones */
@@ -24,21 +23,6 @@
     "CHECK (customer_id BETWEEN 1 AND 17), CHECK (source IN ('Takeaway', 'Dine In', "              \
     "'Home Delivery')), CHECK (quantity > 0)) WITH ('connector' = 'http-ingest', 'topic' = 't', "  \
     "'format' = 'json')"
-
-static double now_s(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static double cpu_s(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
 
 static size_t make_row(char *dest, size_t room, int number)
 {
@@ -91,7 +75,7 @@ static void run(const char *what, struct bench *bench, const struct bodies *bodi
         clients[i] = (struct bench_client){.bench = bench, .next = bench->ready};
         bench->ready = &clients[i];
     }
-    double start_s = now_s(), start_cpu_s = cpu_s();
+    double start_s = now_s(), start_cpu_s = own_cpu_s();
     while (answered < requests) {
         mutex_lock(&bench->mutex);
         while (!bench->ready)
@@ -119,7 +103,7 @@ static void run(const char *what, struct bench *bench, const struct bodies *bodi
         }
     }
     bench->ready = NULL;
-    double wall_s = now_s() - start_s, used_s = cpu_s() - start_cpu_s;
+    double wall_s = now_s() - start_s, used_s = own_cpu_s() - start_cpu_s;
     printf("%-44s %7.2f million rows per CPU second, %6.0f MB/s wall, %7.0f requests/s wall\n",
            what, (double)(requests * rows) / used_s / 1e6, bytes / wall_s / 1e6,
            (double)requests / wall_s);

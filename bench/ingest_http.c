@@ -15,11 +15,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/str.h"
 #include "os/io.h"
+#include "clock.h"
 
 #define BODY_ROWS       1000
 #define BODIES          64
@@ -33,28 +33,6 @@
 #define SQL_JOB                                                                                    \
     SQL "CREATE TABLE o (quantity INT) WITH ('connector' = 'blackhole');"                          \
         "INSERT INTO o SELECT quantity FROM t"
-
-static double now_s(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-/* User and system time of all threads of a process. */
-static double cpu_of(pid_t pid)
-{
-    char path[64], text[1024] = "";
-    unsigned long user = 0, kernel = 0;
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "r");
-    if (!file || !fgets(text, sizeof(text), file))
-        exit(1);
-    fclose(file);
-    sscanf(strrchr(text, ')') + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-           &kernel);
-    return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
-}
 
 /* ---- leat */
 
@@ -224,7 +202,8 @@ static long run(const char *what, int rows, long requests, int connections, cons
                                     .data.ptr = &clients[i]};
         epoll_ctl(poll, EPOLL_CTL_ADD, clients[i].fd, &event);
     }
-    double start_s = now_s(), start_cpu_s = cpu_of(leat.pid);
+    double user_s, kernel_s, user_end_s, kernel_end_s, start_s = now_s();
+    cpu_of(leat.pid, &user_s, &kernel_s);
     for (int i = 0; i < connections; i++)
         clients[i].message = &messages[sent++ % BODIES];
     while (answered < requests) {
@@ -243,7 +222,9 @@ static long run(const char *what, int rows, long requests, int connections, cons
                 send_some(client);
         }
     }
-    double wall_s = now_s() - start_s, used_s = cpu_of(leat.pid) - start_cpu_s;
+    double wall_s = now_s() - start_s;
+    cpu_of(leat.pid, &user_end_s, &kernel_end_s);
+    double used_s = user_end_s + kernel_end_s - user_s - kernel_s;
     printf("%-36s %7.2f million rows per CPU second, %7.0f requests/s wall, %4.1f us of CPU a "
            "request\n",
            what, (double)(requests * rows) / used_s / 1e6, (double)requests / wall_s,

@@ -96,9 +96,9 @@ static void measure(const char *name, const char *topic, const char *servers)
     struct plugin_context context = {.io = io_real(), .embedded_log = give_log};
     struct source_request request = {.table = &table, .context = &context, .parallelism = 1};
     struct wake wake = {notify};
-    struct source *source;
+    struct source *source = NULL;
     struct source_split split;
-    struct source_reader *reader;
+    struct source_reader *reader = NULL;
     struct source_output output;
     struct error err = {0};
     uint64_t count = 0, bytes = 0;

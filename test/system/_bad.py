@@ -1,38 +1,14 @@
 """What the tests of bad input share: one run of leat with a time-out, and the check that holds for every run."""
 import os
 import signal
-import sqlite3
 import subprocess
-import sys
-import time
+from _tap import check, finish, rows_of, skip, wait_for  # noqa: F401, passed on
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
 PORT = int(os.environ["PORT"])
 PORT2 = int(os.environ["PORT2"])
 SERVER = f"127.0.0.1:{PORT}"
-number = failures = 0
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-    if not good:
-        print(f"# {str(detail)[:3000]!r}", flush=True)
-    return good
-
-
-def skip(name, reason):
-    global number
-    number += 1
-    print(f"ok {number} - {name} # SKIP {reason}", flush=True)
-
-
-def finish():
-    print(f"1..{number}")
-    sys.exit(1 if failures else 0)
 
 
 class Result:
@@ -78,29 +54,6 @@ def stop(process, seconds=20):
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     return result_of(process, seconds)
-
-
-def wait_for(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def rows_of(database, query):
-    """Rows, or [] as long as the table or the file is not there."""
-    try:
-        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)
-    except sqlite3.OperationalError:
-        return []
-    try:
-        return connection.execute(query).fetchall()
-    except sqlite3.OperationalError:
-        return []
-    finally:
-        connection.close()
 
 
 class Broker:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from _tap import check, finish  # noqa: F401, passed on
 
 try:
     import confluent_kafka  # noqa: F401
@@ -18,22 +19,6 @@ BUILD = os.environ.get("BUILD", "build")
 DIRECTORY = os.environ.get("TEST_DIR") or subprocess.check_output(["mktemp", "-d"], text=True).strip()
 PORT = int(os.environ.get("PORT", "19492"))
 SERVER = f"127.0.0.1:{PORT}"
-number = failures = 0
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-    if not good and detail != "":
-        print(f"# {detail}", flush=True)
-    return good
-
-
-def finish():
-    print(f"1..{number}")
-    sys.exit(1 if failures else 0)
 
 
 class Broker:

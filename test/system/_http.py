@@ -8,29 +8,10 @@ import socket
 import subprocess
 import threading
 import time
+from _tap import PATIENCE
 
 LEAT = os.environ["LEAT"]
 DIR = os.environ["TEST_DIR"]
-PATIENCE = 30  # seconds for what takes milliseconds on a machine of its own
-
-
-class Checks:
-    """TAP lines."""
-
-    def __init__(self):
-        self.count, self.failed = 0, 0
-
-    def __call__(self, good, name, *details):
-        self.count += 1
-        self.failed += not good
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        for detail in details if not good else ():
-            print("#", detail, flush=True)
-        return good
-
-    def done(self):
-        print(f"1..{self.count}")
-        raise SystemExit(1 if self.failed else 0)
 
 
 class Server:

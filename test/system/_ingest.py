@@ -4,31 +4,13 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
-import sys
 import time
+from _tap import PATIENCE
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
-PATIENCE = 60  # seconds for what takes milliseconds on a machine of its own
 JSON, LINES = "application/json", "application/x-ndjson"
-number = failures = 0
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-    if not good:
-        print(f"# {str(detail)[:3000]!r}", flush=True)
-    return good
-
-
-def finish():
-    print(f"1..{number}")
-    sys.exit(1 if failures else 0)
 
 
 class Leat:
@@ -88,27 +70,6 @@ class Poster:
 
 def lines(rows):
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-
-
-def rows_of(path, query):
-    """[] while the file or table is not there."""
-    try:
-        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        try:
-            return database.execute(query).fetchall()
-        finally:
-            database.close()
-    except sqlite3.OperationalError:
-        return []
-
-
-def wait_for(condition, seconds=PATIENCE):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return condition()
 
 
 def query(sql, *arguments):

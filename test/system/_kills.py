@@ -9,10 +9,10 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 
 import _broker  # noqa: F401, the clients' interpreter
+from _tap import check, finish
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
@@ -20,7 +20,6 @@ SERVER = f"127.0.0.1:{os.environ['PORT']}"
 CARDS = ["Visa", "Master", "Maestro", "American Express", "Cirrus", "PayPal"]
 PARTITIONS = 3
 START = 1704067200  # 2024-01-01
-number = failures = 0
 
 SQL = """
 CREATE TABLE orders (card STRING, amount INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '2' SECOND)
@@ -38,15 +37,6 @@ INSERT INTO minutes SELECT window_start, card, SUM(amount), COUNT(*)
   FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE))
   GROUP BY window_start, window_end, card;
 """
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-    if not good:
-        print(f"# {detail}", flush=True)
 
 
 class Orders:
@@ -164,5 +154,4 @@ def run(kills, seconds_each):
           "after a clean stop nothing is read again", (job.returncode, read, err))
     broker.terminate()
     check(broker.wait(30) == 0, "the broker ends")
-    print(f"1..{number}")
-    sys.exit(1 if failures else 0)
+    finish()

@@ -8,8 +8,8 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
+from _tap import check, finish
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
@@ -17,7 +17,6 @@ DATA = os.path.join(DIRECTORY, "data")
 DB = os.path.join(DIRECTORY, "result.db")
 JOB = os.path.join(DATA, "checkpoints", "totals")
 SETTING = ["--set", "execution.checkpointing.interval=50ms"]
-number = failures = 0
 
 TABLES = f"""
 CREATE TABLE orders (card STRING, amount INT) WITH ('connector' = 'kafka', 'topic' = 'orders',
@@ -28,15 +27,6 @@ CREATE TABLE totals (card STRING, total BIGINT, PRIMARY KEY (card) NOT ENFORCED)
 """
 QUERY = "INSERT INTO totals SELECT card, SUM(amount) FROM orders {where} GROUP BY card;"
 want = {}
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-    if not good:
-        print(f"# {detail}", flush=True)
 
 
 def start(where="", *arguments):
@@ -157,5 +147,4 @@ job = start()
 check(until(lambda: totals() == want, job), "without the directory's files it begins anew", totals())
 code, err = stop(job)
 check(code == 0 and reads(err, 10), "with all rows", err)
-print(f"1..{number}")
-sys.exit(1 if failures else 0)
+finish()

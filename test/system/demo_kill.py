@@ -9,8 +9,8 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
+from _tap import check, finish, wait_for
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
@@ -20,16 +20,6 @@ DATA = os.path.join(DIRECTORY, "demo")
 DATABASE = os.path.join(DATA, "ecommerce.db")
 RATE, KILLS = 400, 6
 random.seed(int(os.environ.get("SEED", "1")))
-number = failures = 0
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-    if not good:
-        print("# " + str(detail).replace("\n", "\n# "), flush=True)
 
 
 def demo():
@@ -51,15 +41,6 @@ def rows():
             connection.close()
     except sqlite3.OperationalError:
         return 0
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 for kill in range(KILLS):
@@ -105,5 +86,4 @@ for name, sql in PLANTED:
     connection.close()
     result = compare(copy, behind=10 * RATE)
     check(result.returncode == 1 and "DIFFERENT" in result.stdout, "the check finds " + name, result.stdout[-2000:])
-print(f"1..{number}")
-sys.exit(1 if failures else 0)
+finish()

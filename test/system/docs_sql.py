@@ -5,21 +5,11 @@ statements of the example as they are."""
 import os
 import re
 import subprocess
-import sys
+from _tap import check, finish
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-number = failures = 0
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}")
-    if not good:
-        print("# " + str(detail).replace("\n", "\n# "))
 
 
 def leat(*arguments):
@@ -49,5 +39,4 @@ check(len(inserts) == 2 and all(insert in pipeline for insert in inserts), "the 
 result = leat("explain", "-e", tables, "-e", inserts[0])
 check(result.returncode == 0, "the README's tables", result.stderr)
 check(len(examples) >= 18 and len(expressions) >= 29, "all examples are found", (len(examples), len(expressions)))
-print(f"1..{number}")
-sys.exit(1 if failures else 0)
+finish()

@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import time
-from _http import DIR, LEAT, Checks, Events, Server
+from _http import DIR, LEAT, Events, Server
+from _tap import check, finish
 
 found = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 if not found:
@@ -17,7 +18,6 @@ if b"san.so" in subprocess.run(["ldd", LEAT], capture_output=True, check=True).s
     print("1..0 # SKIP a sanitizer cannot be behind another preloaded library")
     raise SystemExit(0)
 
-check = Checks()
 CLOCK = os.path.join(DIR, "clock")
 
 
@@ -80,4 +80,4 @@ viewer.close()
 frozen.close()
 code, seconds = server.stop()
 check(code == 0, "the end", code, seconds)
-check.done()
+finish()

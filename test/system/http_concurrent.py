@@ -5,9 +5,9 @@ import concurrent.futures
 import os
 import random
 import time
-from _http import Checks, Server
+from _http import Server
+from _tap import check, finish
 
-check = Checks()
 server = Server("--http", "127.0.0.1:" + os.environ["PORT"])
 ROUNDS = 4 if "san" in os.path.basename(os.environ["BUILD"]) else 12
 
@@ -87,4 +87,4 @@ check(server.get("/api/v1/tables") == {"tables": []}, "every table is gone", ser
 check(not [job for job in server.get("/api/v1/jobs")["jobs"] if job["state"] == "RUNNING"], "no job is left")
 code, seconds = server.stop()
 check(code == 0, "the end", code, seconds)
-check.done()
+finish()

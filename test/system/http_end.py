@@ -10,9 +10,9 @@ import signal
 import subprocess
 import threading
 import time
-from _http import DIR, LEAT, Checks, Events, Server
+from _http import DIR, LEAT, Events, Server
+from _tap import check, finish
 
-check = Checks()
 with open(os.path.join(DIR, "d.json"), "w") as file:
     json.dump({"title": "T", "panels": [
         {"id": "a", "kind": "table", "sql": "SELECT id FROM gen"},
@@ -57,4 +57,4 @@ seconds = time.monotonic() - began
 said = one.stderr.read()
 check(code == 1 and 9 < seconds < 40, "what blocks is waited for ten seconds, exit 1", code, seconds, said)
 check("the jobs (shown)" in said, "and is named", said)
-check.done()
+finish()

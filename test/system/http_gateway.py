@@ -3,9 +3,9 @@
 back-pressure, files only below the roots."""
 import os
 import time
-from _http import DIR, Checks, Server
+from _http import DIR, Server
+from _tap import check, finish
 
-check = Checks()
 with open(os.path.join(DIR, "p.sql"), "w") as file:
     file.write(f"CREATE TABLE mine (s STRING) WITH ('connector'='filesystem','path'='{DIR}/open','format'='raw');"
                "CREATE TABLE ticks (k INT) WITH ('connector'='datagen','rows-per-second'='1');"
@@ -172,4 +172,4 @@ metrics = server.ask("GET", "/metrics", token=False)[2].decode()
 check('job="hole"' in metrics and "leat_http_requests_total" in metrics, "metrics name the job")
 code, seconds = server.stop()
 check(code == 0 and seconds < 10, "Ctrl-C ends it", code, seconds)
-check.done()
+finish()

@@ -3,9 +3,9 @@
 import json
 import os
 import time
-from _http import DIR, Checks, Events, Server
+from _http import DIR, Events, Server
+from _tap import check, finish
 
-check = Checks()
 SQL = """
 CREATE TABLE sales (id INT, card STRING, country STRING, amount DECIMAL(10,2))
 WITH ('connector'='kafka','topic'='sales','properties.bootstrap.servers'='embedded','format'='json',
@@ -104,4 +104,4 @@ check(server.process.poll() == 0, "the process ends with its last own job", serv
 check(first.wait(lambda name, data: name == "bye") == {}, "viewers are told bye")
 for events in (first, late, other):
     events.close()
-check.done()
+finish()

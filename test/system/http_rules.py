@@ -8,9 +8,9 @@ import os
 import socket
 import threading
 import time
-from _http import DIR, Checks, Server
+from _http import DIR, Server
+from _tap import check, finish
 
-check = Checks()
 with open(os.path.join(DIR, "p.sql"), "w") as file:
     file.write("CREATE TABLE gen (id INT) WITH ('connector'='datagen','rows-per-second'='10');"
                "CREATE TABLE hole (id INT) WITH ('connector'='blackhole');"
@@ -165,4 +165,4 @@ second = Server("--http", "127.0.0.1:" + os.environ["PORT2"])
 check(second.token == server.token, "the token is kept over a restart")
 code, seconds = second.stop()
 check(code == 0 and seconds < 10, "Ctrl-C ends a server", code, seconds)
-check.done()
+finish()

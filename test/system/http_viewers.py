@@ -5,9 +5,9 @@ frozen one reads again it gets the current rows, not the old ones one after anot
 import json
 import os
 import time
-from _http import DIR, Checks, Events, Server
+from _http import DIR, Events, Server
+from _tap import check, finish
 
-check = Checks()
 with open(os.path.join(DIR, "d.json"), "w") as file:
     json.dump({"title": "T", "panels": [
         {"id": "wide", "kind": "table",
@@ -69,4 +69,4 @@ check(counter("leat_live_viewers") == 0, "viewers that have gone are noticed")
 check(counter("leat_live_queries") == 1, "the query lingers for those who come back")
 code, seconds = server.stop()
 check(code == 0, "the end", code, seconds)
-check.done()
+finish()

@@ -5,7 +5,8 @@ import os
 import socket
 import threading
 
-from _ingest import JSON, LINES, DIRECTORY, Leat, check, finish, lines, rows_of, wait_for
+from _ingest import JSON, LINES, DIRECTORY, Leat, lines
+from _tap import check, finish, rows_of, wait_for
 
 CLIENTS, REQUESTS = 8, 40
 SQL = """

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import _ingest
-from _ingest import DIRECTORY, LEAT, LINES, Leat, check, finish, lines, rows_of, wait_for
+from _ingest import DIRECTORY, LEAT, LINES, Leat, lines
+from _tap import check, finish, rows_of, wait_for
 
 DATA = os.path.join(DIRECTORY, "data")
 os.makedirs(DATA)

@@ -6,7 +6,8 @@ import random
 import threading
 import time
 
-from _ingest import LINES, Leat, check, finish, lines, query
+from _ingest import LINES, Leat, lines, query
+from _tap import check, finish
 
 ROUNDS, CLIENTS = 5, 6
 random.seed(int(os.environ.get("SEED", "1")))

@@ -7,7 +7,8 @@ import threading
 import time
 from collections import Counter
 
-from _ingest import DIRECTORY, Leat, check, finish, rows_of, wait_for
+from _ingest import DIRECTORY, Leat
+from _tap import check, finish, rows_of, wait_for
 
 SOURCES = ["Takeaway", "Dine In", "Home Delivery"]
 STATES = {"CA": range(1, 4), "TX": range(4, 6), "NY": range(6, 9), "KS": range(9, 13), "KY": range(13, 18)}

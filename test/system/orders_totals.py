@@ -9,9 +9,9 @@ import random
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from decimal import Decimal
+from _tap import check, finish, wait_for
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
@@ -20,7 +20,6 @@ SERVER = f"127.0.0.1:{PORT}"
 DATA = os.path.join(DIRECTORY, "data")
 COUNT = 100_000
 random.seed(int(os.environ.get("SEED", "1")))
-number = failures = 0
 
 CARDS = ["Visa", "Master", "Maestro", "American Express", "Cirrus", "PayPal"]
 TABLES = f"""
@@ -42,15 +41,6 @@ CREATE TABLE rejected (`source` STRING, `partition` INT, `offset` BIGINT, payloa
 INSERT INTO totals SELECT order_card_type, SUM(order_amount), COUNT(*) FROM orders
   WHERE order_card_type IS NOT NULL GROUP BY order_card_type;
 """
-
-
-def check(good, name, detail=""):
-    global number, failures
-    number += 1
-    failures += not good
-    print(f"{'ok' if good else 'not ok'} {number} - {name}", flush=True)
-    if not good:
-        print(f"# {detail}", flush=True)
 
 
 def make_orders():
@@ -124,15 +114,6 @@ def start_broker():
     if SERVER not in process.stderr.readline():
         raise SystemExit("the broker did not start")
     return process
-
-
-def wait_for(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 lines, want, bad = make_orders()
@@ -212,5 +193,4 @@ job = leat(sql(db))
 out, err = job.communicate(timeout=60)
 check(job.returncode == 0 and totals(db) == want, "totals after the result table was wiped",
       (err, totals(db)))
-print(f"1..{number}")
-sys.exit(1 if failures else 0)
+finish()
