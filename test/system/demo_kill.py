@@ -5,12 +5,13 @@ minutes are those of the orders in the topic, to the cent, computed from its seg
 The check itself is run on planted differences and must fail on each."""
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import time
-from _tap import check, finish, wait_for
+from _tap import check, finish, rows_of, wait_for
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
@@ -32,15 +33,9 @@ def compare(directory, behind=0):
                           capture_output=True, text=True)
 
 
-def rows():
-    try:
-        connection = sqlite3.connect(DATABASE, timeout=10)
-        try:
-            return connection.execute("SELECT COUNT(*) FROM order_archive").fetchone()[0]
-        finally:
-            connection.close()
-    except sqlite3.OperationalError:
-        return 0
+def rows(condition="TRUE"):
+    found = rows_of(DATABASE, "SELECT COUNT(*) FROM order_archive WHERE " + condition)
+    return found[0][0] if found else 0
 
 
 for kill in range(KILLS):
@@ -55,6 +50,11 @@ for kill in range(KILLS):
 before = rows()
 process = demo()
 check(wait_for(lambda: rows() > before + RATE), "orders go on after the kills", rows())
+with open(os.path.join(ROOT, "README.md")) as file:
+    own = re.search(r"^kcat .*$", file.read(), re.M).group(0).replace(":9092", ":" + PORT)
+sent = subprocess.run(["bash", "-c", own], capture_output=True, text=True, timeout=60)
+check(sent.returncode == 0 and wait_for(lambda: rows("order_country_name = 'Atlantis'")),
+      "the README's own order by kcat, from years ago and without some fields, is archived", own, sent.stderr)
 for arguments, wanted in [(["--data", DATA], "locked"), (["--data", DATA + "2", "--broker", f"127.0.0.1:{PORT}"], PORT)]:
     second = subprocess.run([LEAT, "demo", *arguments], capture_output=True, text=True, timeout=30)
     check(second.returncode in (1, 2) and wanted in second.stderr, f"a second one is refused: {wanted}", second.stderr)
