@@ -7,9 +7,19 @@
  * Source:  open -> discover splits -> reader per split -> poll, poll, ... -> close
  *   A reader yields records (for a format) or finished batches. After every poll position() tells
  *   where the split is read up to: an opaque versioned byte string from which reader_open()
- * continues exactly (replay EXACT) or not at all (NONE; contracts.md rule 18). Sink:    open ->
- * writer per subtask -> write ... flush(epoch) ... -> finish -> close flush answers DONE once
- * everything written before is durable in the target (rule 31).
+ * continues exactly (replay EXACT) or not at all (NONE; contracts.md rule 18).
+ *
+ * Sink:    open -> writer per subtask -> write ... flush(epoch) ... -> finish -> close
+ *   flush answers DONE once everything written before is durable in the target (rule 31).
+ *
+ * Sink, exactly once (rules 25-32):
+ *   writers: write ... flush(epoch) -> prepare(epoch) -> committables      (the tasks' threads)
+ *                                                |  part of the checkpoint of that epoch
+ *   committer: committer_open -> ledger -> commit, commit ... -> committer_close   (its own thread)
+ *   A writer keeps an epoch's rows where nobody sees them; flush answers DONE once they are durable
+ *   there. prepare names them: committables, opaque versioned bytes. Once the checkpoint exists,
+ *   the sink's one committer applies them to the target, in the order of epochs, subtasks and
+ *   prepare. Rows that must be kept on leat's side meanwhile go to a log (plugin/sink_log.h).
  */
 #ifndef LEAT_PLUGIN_CONNECTOR_H
 #define LEAT_PLUGIN_CONNECTOR_H
@@ -123,6 +133,21 @@ enum sink_mode {               /* which changelogs it accepts */
                  SINK_RETRACT, /* all four kinds */
 };
 
+/* What the table's options ask for, whether by name or by the connector's default. */
+enum sink_guarantee {
+    SINK_ASKS_AT_LEAST_ONCE,
+    SINK_ASKS_CHECKPOINTED, /* exactly once where the job has checkpoints, else at least once */
+    SINK_ASKS_EXACTLY_ONCE, /* given by name: without checkpoints it is an error */
+};
+
+/* What the planner has made of it for one sink of one job. */
+enum sink_delivery {
+    SINK_AT_LEAST_ONCE, /* rows are written at once; those since a checkpoint may come twice */
+    SINK_DIRECT,        /* upserts are written at once: the rows are proven to be the same ones when
+                           they come again, and replace themselves by key (rule 30) */
+    SINK_EXACTLY_ONCE,  /* rows are committed once their checkpoint exists */
+};
+
 struct sink_request {
     const struct table_description *table;
     const struct format_class *format; /* NULL: none */
@@ -135,13 +160,79 @@ struct sink_request {
     const char *job_name;
     const struct plugin_context *context;
     struct mem_owner *owner;
-    /* The job goes on from a checkpoint: open sets it when the target that the job has written is
-     * not there any more. NULL: the job begins. */
+    enum sink_delivery delivery;
+    /* With checkpoints, else NULL. The sink's name in its target, the same from run to run:
+     * "JOB/Sink(default_catalog.default_database.totals)". It is the key of its ledger row. */
+    const char *sink_id;
+    /* With checkpoints, else NULL. Which history of the job this run belongs to: the same from run
+     * to run as long as each goes on from the newest checkpoint of the one before. DIRECT sinks
+     * leave it in the target as their marker (rule 32). */
+    const uint8_t *lineage;
+    /* EXACTLY_ONCE: a directory of leat's for this sink alone, for what has to be kept until it is
+     * committed. It need not exist. Else NULL. */
+    const char *log_directory;
+    /* EXACTLY_ONCE: what the checkpoint that the job goes on from has prepared and not seen
+     * committed. All else that earlier runs of this sink_id have left uncommitted is nobody's; open
+     * takes it away. */
+    uint32_t pending_count;
+    const struct str *pending;
+    /* The job goes on from a checkpoint by which this sink had left its marker: open sets it when
+     * target or marker is not there any more. NULL: there was none yet. A sink that only learns it
+     * from a server leaves it alone; its committer's ledger then is not found. */
     bool *is_gone;
 };
 
 struct sink;
 struct sink_writer;
+
+/* ---- sinks: exactly once */
+
+#define SINK_LINEAGE_BYTES         16
+#define SINK_COMMITTABLE_BYTES_MAX (64u << 10)
+/* Most of one transaction; a committable should not exceed them (but for one row that does). */
+#define SINK_COMMIT_BYTES_MAX      (16u << 20)
+#define SINK_COMMIT_ROWS_MAX       50000
+
+/* A part of an epoch that is applied as a whole. */
+struct sink_committable {
+    uint64_t row_count;
+    uint64_t size_bytes; /* of what is kept until it is committed: counts as pending */
+    struct str bytes;
+};
+/* What a writer's prepare fills, in the order in which it is to be applied (committables.c). */
+struct sink_committables {
+    uint32_t count, capacity;
+    struct sink_committable *items; /* own their bytes */
+};
+/* Appends one; its bytes are copied. */
+enum status sink_committables_add(struct sink_committables *list,
+                                  const struct sink_committable *committable,
+                                  struct error *err) STATUS_CHECKED;
+/* Removes the first `count` ones. */
+void sink_committables_drop(struct sink_committables *list, uint32_t count);
+
+/* How far a sink has been committed: chunks count from 1 in each epoch, in the order in which they
+ * are applied. {0}: nothing yet. */
+struct sink_position {
+    uint64_t epoch;
+    uint64_t chunk;
+    uint64_t row_count; /* in all, since the sink's ledger was made */
+};
+/* What the target itself knows of the sink, changed in the same transaction as its rows. */
+struct sink_ledger {
+    bool found; /* false: it knows nothing, and all below is 0 */
+    uint8_t lineage[SINK_LINEAGE_BYTES];
+    struct sink_position position;
+};
+/* One transaction: committables (maybe none: then only the ledger moves) and the ledger from
+ * `before` to `after`. */
+struct sink_commit {
+    struct sink_ledger before, after;
+    uint32_t count;
+    const struct sink_committable *committables;
+};
+
+struct sink_committer;
 
 struct sink_class {
     size_t size;
@@ -159,10 +250,47 @@ struct sink_class {
     enum push_result (*write)(struct sink_writer *writer, struct batch *batch, struct error *err);
     /* Everything before is durable in the target? */
     enum push_result (*flush)(struct sink_writer *writer, uint64_t epoch, struct error *err);
-    enum push_result (*finish)(struct sink_writer *writer, struct error *err); /* end of input */
+    /* End of input. EXACTLY_ONCE: flush and prepare of the last epoch still follow. */
+    enum push_result (*finish)(struct sink_writer *writer, struct error *err);
     bool (*why)(struct sink_writer *writer, struct buf *out);
+    /* EXACTLY_ONCE: what prepare has named stays; it is the committer's, now or in the next run. */
     void (*writer_close)(struct sink_writer *writer);
     void (*close)(struct sink *sink);
+
+    /* Exactly once. guarantee NULL: the sink is at-least-once and the rest is NULL too. */
+
+    /* What the table's options ask for. Pure. Upserts of a keeps_state sink that asks CHECKPOINTED
+     * become DIRECT where the planner can prove that replayed rows are the same. */
+    enum status (*guarantee)(const struct table_description *table, enum sink_guarantee *out,
+                             struct error *err);
+    /* After flush(epoch) has answered DONE: the rows since the last prepare as committables, one
+     * per transaction; none where there were no rows. Does not block. The checkpoint of that epoch
+     * may fail: then what was prepared is committed with a later one. */
+    enum status (*prepare)(struct sink_writer *writer, uint64_t epoch,
+                           struct sink_committables *out, struct error *err);
+
+    /* The committer: one per sink and process, on one thread at a time that is not a task's, which
+     * may block (some seconds at most: a cancelled job waits for it). After any error it is closed,
+     * and if the error is retriable opened again, later and later; whether the transaction came
+     * about is then seen in the ledger. The sink outlives it. */
+    enum status (*committer_open)(struct sink *sink, struct sink_committer **out,
+                                  struct error *err);
+    /* Takes the sink over, so that whoever has committed for this sink_id before (another process,
+     * a transaction under way) can do so no more, then reads the ledger. When this sink has taken
+     * it over before and another has since: ERR_FENCED, fatal. NULL: the target keeps no ledger;
+     * commit is then asked for all that is pending, also for what had been applied, and finds out
+     * itself. */
+    enum status (*ledger)(struct sink_committer *committer, struct sink_ledger *out,
+                          struct error *err);
+    /* All of the transaction or nothing; OK: it is durable in the target. It hits only a ledger
+     * that is as `before` says (found: with lineage and position), else ERR_FENCED, fatal. The
+     * first transaction of a sink has no committables, before.found false, and makes the ledger. */
+    enum status (*commit)(struct sink_committer *committer, const struct sink_commit *commit,
+                          struct error *err);
+    /* The committable is applied, now or in an earlier run: what is left of it on leat's side can
+     * go. Failures do not matter (open takes it away). NULL: nothing is left. */
+    void (*forget)(struct sink_committer *committer, const struct sink_committable *committable);
+    void (*committer_close)(struct sink_committer *committer);
 };
 
 /* ---- classes and their registry */
