@@ -7,8 +7,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _http import *  # noqa: E402,F403
+from _tap import check, finish
 
-check = Checks()
 SQL = """
 CREATE TABLE orders (id BIGINT) WITH ('connector' = 'datagen', 'rows-per-second' = '100');
 CREATE TABLE totals (n BIGINT) WITH ('connector' = 'blackhole');
