@@ -69,7 +69,7 @@ def main():
     check(server.stop()[0] == 0, "clean stop")
     check("no leat with HTTP works" in job("list", *here, code=1), "after a clean stop nobody is there")
     check("no leat listens there" in job("list", "--server", url, code=1), "nobody at the address")
-    check.done()
+    finish()
 
 
 main()
