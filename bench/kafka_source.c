@@ -107,7 +107,8 @@ static void measure(const char *name, const char *topic, const char *servers)
     if (io_pool_new(&context.io_pool, "io", 1, &err) != OK ||
         class_of->open(&request, &wake, &source, &err) != OK)
         die(&err);
-    while ((result = class_of->discover(source, take_split, &split, &err)) == POLL_WAIT)
+    while ((result = class_of->discover(source, take_split, &split, &(int64_t){0}, &err)) ==
+           POLL_WAIT)
         wait_for_wake();
     if (result != POLL_ROWS ||
         class_of->reader_open(source, &split, NULL, 0, &wake, &reader, &err) != OK)

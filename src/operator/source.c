@@ -185,7 +185,8 @@ static enum status discover(struct source_state *state, struct error *err)
     state->discover_retry_us = 0;
     mutex_lock(&plan->mutex);
     uint32_t before = plan->count;
-    enum poll_result result = state->class->discover(state->source, add_to_plan, plan, err);
+    enum poll_result result =
+        state->class->discover(state->source, add_to_plan, plan, &state->discover_retry_us, err);
     if (result != POLL_ERROR && start_splits(state, before, err) != OK)
         result = POLL_ERROR;
     if (result == POLL_ROWS)

@@ -66,8 +66,8 @@ struct source_state {
     struct split **splits;
     uint32_t next_split;
     uint32_t ended_count;
-    struct error trouble; /* the last retriable error; code OK: none */
-    int64_t discover_retry_us;
+    struct error trouble;      /* the last retriable error; code OK: none */
+    int64_t discover_retry_us; /* ask for splits again then; 0: the wake alone */
 
     struct decoder *decoder; /* NULL: the connector yields batches */
     struct expr_program *program;

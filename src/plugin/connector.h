@@ -36,6 +36,8 @@ enum source_replay { SOURCE_REPLAY_EXACT, SOURCE_REPLAY_NONE };
 struct source_split {
     char id[SPLIT_ID_MAX]; /* stable name: "orders-3", a file's path */
 };
+typedef enum status (*source_split_fn)(void *context, const struct source_split *split,
+                                       struct error *err);
 
 enum poll_result {
     POLL_ROWS,  /* output is filled */
@@ -84,17 +86,16 @@ struct source_class {
     enum status (*open)(const struct source_request *request, struct wake *wake,
                         struct source **out, struct error *err);
     /* Calls each() for splits not told before. POLL_ROWS: there were some; POLL_WAIT: more may come
-     * (wake is notified); POLL_END: there will never be more; POLL_ERROR. */
-    enum poll_result (*discover)(struct source *source,
-                                 enum status (*each)(void *context,
-                                                     const struct source_split *split,
-                                                     struct error *err),
-                                 void *context, struct error *err);
+     * (wake is notified, or ask again at *again_us, monotonic; 0: the wake alone); POLL_END: there
+     * will never be more; POLL_ERROR. */
+    enum poll_result (*discover)(struct source *source, source_split_fn each, void *context,
+                                 int64_t *again_us, struct error *err);
     /* discover has told all splits that there were when it was first asked; only then those of a
      * checkpoint are read on, so that the watermark waits for all. NULL: after its first answer. */
     bool (*discovered)(struct source *source);
-    /* After discover has told the split: appends the position of the table's declared start, so
-     * that it is decided once, for all subtasks and checkpoints. NULL: reader_open decides. */
+    /* After discover has told the split: appends the position where it begins (the table's declared
+     * start; the earliest for one that came later), so that it is decided once, for all subtasks
+     * and checkpoints. NULL: reader_open decides. */
     enum status (*start)(struct source *source, const struct source_split *split, struct buf *out,
                          struct error *err);
     /* position NULL: the table's declared start. */

@@ -151,11 +151,8 @@ out:
     return status;
 }
 
-static enum poll_result source_discover(struct source *source,
-                                        enum status (*each)(void *context,
-                                                            const struct source_split *split,
-                                                            struct error *err),
-                                        void *context, struct error *err)
+static enum poll_result source_discover(struct source *source, source_split_fn each, void *context,
+                                        int64_t *again_us, struct error *err)
 {
     if (source->discovered)
         return POLL_END;

@@ -123,7 +123,7 @@ static enum status source_open(const struct source_request *request, struct wake
 
 struct walk {
     struct source *source;
-    enum status (*each)(void *context, const struct source_split *split, struct error *err);
+    source_split_fn each;
     void *context;
     const char *path; /* of the directory being listed */
     uint32_t depth, file_count;
@@ -171,11 +171,8 @@ static enum status walk_path(struct walk *walk, const char *path, struct error *
     return walk->each(walk->context, &split, err);
 }
 
-static enum poll_result source_discover(struct source *source,
-                                        enum status (*each)(void *context,
-                                                            const struct source_split *split,
-                                                            struct error *err),
-                                        void *context, struct error *err)
+static enum poll_result source_discover(struct source *source, source_split_fn each, void *context,
+                                        int64_t *again_us, struct error *err)
 {
     if (source->discovered)
         return POLL_END;

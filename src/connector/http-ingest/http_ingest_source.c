@@ -66,12 +66,15 @@ static enum status source_open(const struct source_request *request, struct wake
     return status;
 }
 
-static enum poll_result
-discover(struct source *source,
-         enum status (*each)(void *context, const struct source_split *split, struct error *err),
-         void *context, struct error *err)
+static enum poll_result discover(struct source *source, source_split_fn each, void *context,
+                                 int64_t *again_us, struct error *err)
 {
-    return kafka()->discover(source, each, context, err);
+    return kafka()->discover(source, each, context, again_us, err);
+}
+
+static void known(struct source *source, const struct source_split *split, bool finished)
+{
+    kafka()->known(source, split, finished);
 }
 
 static bool discovered(struct source *source)
@@ -145,6 +148,7 @@ const struct source_class INGEST_SOURCE = {
     .fill_metadata = fill_metadata,
     .why = source_why,
     .reader_close = reader_close,
+    .known = known,
     .close = source_close,
     .replay = replay,
 };

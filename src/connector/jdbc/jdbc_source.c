@@ -102,11 +102,8 @@ static enum status source_open(const struct source_request *request, struct wake
     return OK;
 }
 
-static enum poll_result source_discover(struct source *source,
-                                        enum status (*each)(void *context,
-                                                            const struct source_split *split,
-                                                            struct error *err),
-                                        void *context, struct error *err)
+static enum poll_result source_discover(struct source *source, source_split_fn each, void *context,
+                                        int64_t *again_us, struct error *err)
 {
     struct source_split split = {.id = "scan"};
     if (source->discovered)

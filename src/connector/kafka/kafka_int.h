@@ -79,6 +79,8 @@ struct kafka_position {
     int64_t offset;                     /* the next one to read */
     int64_t end_offset;                 /* of a bounded read; -1: none */
     int32_t leader_epoch;               /* of the last record read; -1: not known */
+    int64_t last_offset;                /* of the last record read; -1: not known */
+    uint64_t last_hash;                 /* of that record */
 };
 void kafka_position_encode(const struct kafka_position *position, struct buf *out);
 enum status kafka_position_decode(const void *bytes, size_t size_bytes, struct kafka_position *out,
@@ -116,20 +118,20 @@ struct kafka_source { /* what both have in common; the first member of each */
     uint32_t metadata_count;
     const char **metadata; /* keys */
     bool wants_headers;
+    bool restored; /* from a checkpoint that knows partitions: all others came later */
 };
+/* New partitions are looked for while the job runs: a bounded read has those of its start. */
+bool kafka_discovers(const struct kafka_source *source);
 
 struct kafka_source_way {
     enum status (*open)(struct kafka_source **out, struct error *err); /* allocates, zeroed */
     enum status (*start)(struct kafka_source *source, struct error *err);
-    enum poll_result (*discover)(struct kafka_source *source,
-                                 enum status (*each)(void *context,
-                                                     const struct source_split *split,
-                                                     struct error *err),
-                                 void *context, struct error *err);
+    enum poll_result (*discover)(struct kafka_source *source, source_split_fn each, void *context,
+                                 int64_t *again_us, struct error *err);
     bool (*discovered)(struct kafka_source *source); /* NULL: always */
-    /* Where a told partition begins; false: reader_open finds out. NULL: always. */
-    bool (*start_position)(struct kafka_source *source, struct str topic, int32_t partition,
-                           struct kafka_position *out);
+    /* Where a told partition begins. */
+    enum status (*begin)(struct kafka_source *source, struct str topic, int32_t partition,
+                         struct kafka_position *out, struct error *err);
     enum status (*reader_open)(struct kafka_source *source, struct str topic, int32_t partition,
                                const struct kafka_position *position, struct wake *wake,
                                struct source_reader **out, struct error *err);

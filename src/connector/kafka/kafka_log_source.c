@@ -33,8 +33,11 @@ struct log_source {
     struct log *log;
     uint32_t topic_count;
     struct topic_state {
+        struct log_source *source;
         struct log_topic *topic;
-        _Atomic uint32_t told; /* partitions */
+        struct log_watch watch; /* fires when the topic has grown */
+        uint32_t told;          /* partitions */
+        uint32_t first; /* of these, what there was when the job began: the others came later */
     } * topics;
     bool named; /* all splits were told once */
 };
@@ -43,7 +46,6 @@ struct log_source_reader {
     struct kafka_reader base;
     struct log_partition *partition;
     struct log_topic *topic;
-    struct topic_state *state; /* of the source */
     struct log_reader *reader;
     struct log_watch watch;
     struct wake *wake;
@@ -115,6 +117,12 @@ enum status kafka_find_topic(struct log *log, struct str name, const char *table
     return OK;
 }
 
+static void topic_grew(struct log_watch *watch)
+{
+    struct topic_state *state = container_of(watch, struct topic_state, watch);
+    wake_notify(state->source->base.wake);
+}
+
 static enum status log_source_start(struct kafka_source *base, struct error *err)
 {
     struct log_source *source = (struct log_source *)base;
@@ -123,35 +131,51 @@ static enum status log_source_start(struct kafka_source *base, struct error *err
     source->topics = mem_calloc(base->options.topic_count, sizeof(*source->topics));
     if (!source->topics)
         return error_memory(err, "a kafka source", sizeof(*source->topics));
-    for (; source->topic_count < base->options.topic_count; source->topic_count++)
+    for (; source->topic_count < base->options.topic_count; source->topic_count++) {
+        struct topic_state *state = &source->topics[source->topic_count];
+        state->source = source;
+        state->watch.fire = topic_grew;
         TRY(kafka_find_topic(source->log, base->options.topics[source->topic_count],
-                             base->table_name, &source->topics[source->topic_count].topic, err));
+                             base->table_name, &state->topic, err));
+    }
     return OK;
 }
 
 static void log_source_close(struct kafka_source *base)
 {
     struct log_source *source = (struct log_source *)base;
-    for (uint32_t i = 0; i < source->topic_count; i++)
+    for (uint32_t i = 0; i < source->topic_count; i++) {
+        log_watch_cancel(log_topic_partition(source->topics[i].topic, 0), &source->topics[i].watch);
         log_topic_unref(source->topics[i].topic);
+    }
     mem_free(source->topics);
     mem_free(source);
 }
 
-static enum poll_result log_source_discover(struct kafka_source *base,
-                                            enum status (*each)(void *context,
-                                                                const struct source_split *split,
-                                                                struct error *err),
-                                            void *context, struct error *err)
+/* Anew, since it fires once. It also fires, or cannot be armed, when partition 0 is deleted or
+ * fails, which its reader tells. */
+static void watch_growth(struct topic_state *state)
+{
+    struct log_partition *partition = log_topic_partition(state->topic, 0);
+    log_watch_cancel(partition, &state->watch);
+    log_watch_arm(partition, &state->watch, INT64_MAX - 1);
+}
+
+static enum poll_result log_source_discover(struct kafka_source *base, source_split_fn each,
+                                            void *context, int64_t *again_us, struct error *err)
 {
     struct log_source *source = (struct log_source *)base;
-    bool bounded = base->options.bounded != END_UNBOUNDED, any = false;
+    bool any = false;
 
-    if (source->named && bounded)
-        return POLL_END;
+    if (source->named && !kafka_discovers(base))
+        return base->options.bounded == END_UNBOUNDED ? POLL_WAIT : POLL_END;
     for (uint32_t i = 0; i < source->topic_count; i++) {
         struct topic_state *state = &source->topics[i];
+        if (kafka_discovers(base))
+            watch_growth(state); /* before it is looked at */
         struct log_topic_info info = log_topic_info(state->topic);
+        if (!source->named && !base->restored)
+            state->first = info.partition_count;
         for (; state->told < info.partition_count; state->told++) {
             struct source_split split;
             snprintf(split.id, sizeof(split.id), "%s-%u", info.name, state->told);
@@ -161,7 +185,7 @@ static enum poll_result log_source_discover(struct kafka_source *base,
         }
     }
     source->named = true;
-    return any ? POLL_ROWS : bounded ? POLL_END : POLL_WAIT;
+    return any ? POLL_ROWS : POLL_WAIT;
 }
 
 static bool log_source_why(struct kafka_source *base, struct buf *out)
@@ -209,12 +233,12 @@ static enum status offset_at_time(struct log_partition *partition, int64_t times
     return OK;
 }
 
-static enum status declared_start(struct log_source_reader *reader,
+static enum status declared_start(struct log_partition *partition,
                                   const struct kafka_options *options,
-                                  const struct log_offsets *offsets, struct error *err)
+                                  const struct log_offsets *offsets, int64_t *offset,
+                                  struct error *err)
 {
-    int64_t *offset = &reader->position.offset;
-    int32_t index = (int32_t)log_partition_index(reader->partition);
+    int32_t index = (int32_t)log_partition_index(partition);
 
     switch (options->start) {
     case START_GROUP: /* leat commits no offsets before checkpoints exist: there are none */
@@ -227,8 +251,8 @@ static enum status declared_start(struct log_source_reader *reader,
         *offset = offsets->high_watermark;
         return OK;
     case START_TIMESTAMP:
-        return offset_at_time(reader->partition, options->start_timestamp_ms,
-                              offsets->high_watermark, offset, err);
+        return offset_at_time(partition, options->start_timestamp_ms, offsets->high_watermark,
+                              offset, err);
     default:
         *offset =
             kafka_specific_offset(options->start_specifics, options->start_specific_count, index);
@@ -238,20 +262,19 @@ static enum status declared_start(struct log_source_reader *reader,
     }
 }
 
-static enum status declared_end(struct log_source_reader *reader,
+static enum status declared_end(struct log_partition *partition,
                                 const struct kafka_options *options,
-                                const struct log_offsets *offsets, struct error *err)
+                                const struct log_offsets *offsets, int64_t *end, struct error *err)
 {
-    int64_t *end = &reader->position.end_offset;
-    int32_t index = (int32_t)log_partition_index(reader->partition);
+    int32_t index = (int32_t)log_partition_index(partition);
 
     switch (options->bounded) {
     case END_LATEST:
         *end = offsets->high_watermark;
         return OK;
     case END_TIMESTAMP:
-        return offset_at_time(reader->partition, options->end_timestamp_ms, offsets->high_watermark,
-                              end, err);
+        return offset_at_time(partition, options->end_timestamp_ms, offsets->high_watermark, end,
+                              err);
     case END_SPECIFIC:
         *end = kafka_specific_offset(options->end_specifics, options->end_specific_count, index);
         if (*end < 0)
@@ -265,28 +288,29 @@ static enum status declared_end(struct log_source_reader *reader,
 }
 
 /* Is what the position speaks of still there? A silent reset would lose or repeat rows. */
-static enum status check_position(struct log_source_reader *reader,
-                                  const struct log_offsets *offsets, struct error *err)
+static enum status check_position(struct log_source_reader *reader, struct error *err)
 {
     static const uint8_t unknown[KAFKA_UUID_BYTES];
     const struct kafka_position *position = &reader->position;
     struct log_topic_info info = log_topic_info(reader->topic);
+    struct log_offsets offsets;
     int32_t epoch;
     int64_t end;
     enum status status = OK;
 
+    log_partition_offsets(reader->partition, &offsets);
     if (memcmp(position->topic_id, unknown, sizeof(unknown)) != 0 &&
         memcmp(position->topic_id, info.id, sizeof(unknown)) != 0)
         status = error_set(err, ERR_RANGE, "it was deleted and made again since it was read");
-    else if (position->offset < offsets->log_start)
+    else if (position->offset < offsets.log_start)
         status = error_set(err, ERR_RANGE,
                            "offset %" PRId64 " is to be read next, but retention or a deletion has "
                            "removed everything below %" PRId64,
-                           position->offset, offsets->log_start);
-    else if (position->offset > offsets->end)
+                           position->offset, offsets.log_start);
+    else if (position->offset > offsets.end)
         status = error_set(err, ERR_RANGE,
                            "offset %" PRId64 " is to be read next, but it ends at %" PRId64,
-                           position->offset, offsets->end);
+                           position->offset, offsets.end);
     if (status == OK && position->leader_epoch >= 0) {
         log_epoch_end(reader->partition, position->leader_epoch, &epoch, &end);
         if (epoch < 0 || end < position->offset)
@@ -327,24 +351,22 @@ static struct topic_state *topic_of(const struct log_source *source, struct str 
     return NULL;
 }
 
-static enum status reader_begin(struct log_source_reader *reader,
-                                const struct kafka_position *position, struct error *err)
+/* As Flink does, what came after the job began is read from its earliest offset. */
+static enum status log_source_begin(struct kafka_source *base, struct str topic, int32_t partition,
+                                    struct kafka_position *out, struct error *err)
 {
-    const struct kafka_options *options = &reader->base.source->options;
+    struct topic_state *state = topic_of((struct log_source *)base, topic);
+    struct log_partition *log = log_topic_partition(state->topic, (uint32_t)partition);
     struct log_offsets offsets;
-    enum status status;
 
-    log_partition_offsets(reader->partition, &offsets);
-    if (position) {
-        reader->position = *position;
-        return check_position(reader, &offsets, err);
-    }
-    reader->position.leader_epoch = -1;
-    memcpy(reader->position.topic_id, log_topic_info(reader->topic).id, KAFKA_UUID_BYTES);
-    status = declared_start(reader, options, &offsets, err);
-    if (status == OK)
-        status = declared_end(reader, options, &offsets, err);
-    return status == OK ? check_position(reader, &offsets, err) : status;
+    must(log);
+    log_partition_offsets(log, &offsets);
+    memcpy(out->topic_id, log_topic_info(state->topic).id, KAFKA_UUID_BYTES);
+    if ((uint32_t)partition >= state->first)
+        out->offset = offsets.log_start;
+    else
+        TRY(declared_start(log, &base->options, &offsets, &out->offset, err));
+    return declared_end(log, &base->options, &offsets, &out->end_offset, err);
 }
 
 static enum status log_source_reader_open(struct kafka_source *base, struct str topic,
@@ -363,7 +385,6 @@ static enum status log_source_reader_open(struct kafka_source *base, struct str 
     reader->wake = wake;
     reader->watch.fire = watch_fired;
     must(state);
-    reader->state = state;
     reader->topic = log_topic_ref(state->topic);
     reader->partition = log_topic_partition(state->topic, (uint32_t)partition);
     if (!reader->partition)
@@ -379,8 +400,9 @@ static enum status log_source_reader_open(struct kafka_source *base, struct str 
         status = plain_pool_new(&reader->pool, base->owner, err);
     if (status == OK)
         status = log_reader_open(&reader->reader, reader->partition, err);
+    reader->position = *position;
     if (status == OK)
-        status = reader_begin(reader, position, err);
+        status = check_position(reader, err);
     if (status != OK) {
         error_prefix(err, "table %s: partition %d of topic '%.*s'", base->table_name, partition,
                      (int)topic.length, topic.data);
@@ -675,8 +697,6 @@ static enum poll_result at_end_or_wait(struct log_source_reader *reader, bool *o
 {
     if (reader->position.end_offset >= 0 && reader->position.offset >= reader->position.end_offset)
         return POLL_END;
-    if (log_topic_info(reader->topic).partition_count > atomic_load(&reader->state->told))
-        wake_notify(reader->base.source->wake); /* the watch fires for a grown topic, too */
     if (reader->armed)
         log_watch_cancel(reader->partition, &reader->watch);
     reader->armed = log_watch_arm(reader->partition, &reader->watch, reader->position.offset);
@@ -725,6 +745,7 @@ const struct kafka_source_way KAFKA_LOG_SOURCE = {
     .open = log_source_open,
     .start = log_source_start,
     .discover = log_source_discover,
+    .begin = log_source_begin,
     .reader_open = log_source_reader_open,
     .poll = log_reader_poll,
     .position = log_reader_position,

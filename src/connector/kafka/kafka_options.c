@@ -82,7 +82,8 @@ const struct option_def KAFKA_OPTIONS[KAFKA_OPTION_COUNT] = {
      .offset = FIELD(discovery_ms),
      .default_value = "5 min",
      .help =
-         "How often to look for new partitions; 0: never. In the process they are seen at once."},
+         "How often to look for new partitions (in the process they are seen at once), which are "
+         "read from their earliest offset; 0: only at the start."},
     {.key = "scan.parallelism",
      .kind = OPTION_INT,
      .offset = FIELD(parallelism),

@@ -1,10 +1,11 @@
-/* kafka_position.c - the position of a split as bytes, version 1, little-endian:
+/* kafka_position.c - the position of a split as bytes, version 2, little-endian:
  *   u8 version | topic id (16) | i64 next offset | i64 end offset or -1 | i32 leader epoch or -1
+ *   | i64 offset of the last record read or -1 | u64 its hash
  */
 #include "connector/kafka/kafka_int.h"
 
-#define POSITION_VERSION 1
-#define POSITION_BYTES   (1 + KAFKA_UUID_BYTES + 8 + 8 + 4)
+#define POSITION_VERSION 2
+#define POSITION_BYTES   (1 + KAFKA_UUID_BYTES + 8 + 8 + 4 + 8 + 8)
 
 static void put(struct buf *out, uint64_t value, int size_bytes)
 {
@@ -27,6 +28,8 @@ void kafka_position_encode(const struct kafka_position *position, struct buf *ou
     put(out, (uint64_t)position->offset, 8);
     put(out, (uint64_t)position->end_offset, 8);
     put(out, (uint32_t)position->leader_epoch, 4);
+    put(out, (uint64_t)position->last_offset, 8);
+    put(out, position->last_hash, 8);
 }
 
 enum status kafka_position_decode(const void *bytes, size_t size_bytes, struct kafka_position *out,
@@ -39,7 +42,10 @@ enum status kafka_position_decode(const void *bytes, size_t size_bytes, struct k
     out->offset = (int64_t)get(from + 17, 8);
     out->end_offset = (int64_t)get(from + 25, 8);
     out->leader_epoch = (int32_t)get(from + 33, 4);
-    if (out->offset < 0 || out->end_offset < -1 || out->leader_epoch < -1)
+    out->last_offset = (int64_t)get(from + 37, 8);
+    out->last_hash = get(from + 45, 8);
+    if (out->offset < 0 || out->end_offset < -1 || out->leader_epoch < -1 ||
+        out->last_offset < -1 || out->last_offset >= out->offset)
         return error_set(err, ERR_CORRUPT, "not a position of the kafka connector");
     return OK;
 }

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "base/must.h"
 #include "connector/kafka/kafka_client.h"
 #include "connector/kafka/kafka_int.h"
@@ -54,6 +55,8 @@ struct remote_reader {
     rd_kafka_queue_t *queue;
     struct wake *wake;
     bool started;
+    bool unproven; /* the record at position.last_offset has still to be seen as it was */
+    bool restart;  /* fetching has to start anew */
     struct kafka_position position;
     struct kafka_records own;
     struct plain_pool *pool;
@@ -177,6 +180,7 @@ static enum status look_offset(struct remote_source *source, const char *topic, 
     return OK;
 }
 
+/* As Flink does, what came after the job began is read from its earliest offset. */
 static enum status look_start(struct remote_source *source, const char *topic,
                               struct known_partition *known, int64_t low, int64_t high,
                               struct error *err)
@@ -185,7 +189,7 @@ static enum status look_start(struct remote_source *source, const char *topic,
     int64_t *offset = &known->start_offset;
 
     *offset = -1;
-    switch (options->start) {
+    switch (source->looked || source->base.restored ? START_EARLIEST : options->start) {
     case START_EARLIEST:
         *offset = low;
         return OK;
@@ -391,11 +395,8 @@ static void begin_look_up(struct remote_source *source) /* lock held */
     io_pool_submit(source->base.context->io_pool, &source->job);
 }
 
-static enum poll_result remote_discover(struct kafka_source *base,
-                                        enum status (*each)(void *context,
-                                                            const struct source_split *split,
-                                                            struct error *err),
-                                        void *context, struct error *err)
+static enum poll_result remote_discover(struct kafka_source *base, source_split_fn each,
+                                        void *context, int64_t *again_us, struct error *err)
 {
     struct remote_source *source = (struct remote_source *)base;
     bool any = false;
@@ -423,15 +424,16 @@ static enum poll_result remote_discover(struct kafka_source *base,
         source->known[i].told = any = true;
     }
     int64_t due_us = source->looked_us + base->options.discovery_ms * 1000;
-    bool due = !source->looked ||
-               (base->options.discovery_ms > 0 && base->options.bounded == END_UNBOUNDED &&
-                io_monotonic_us(base->context->io) >= due_us);
+    bool due =
+        !source->looked || (kafka_discovers(base) && io_monotonic_us(base->context->io) >= due_us);
     if (any)
         result = POLL_ROWS;
     else if (source->looked && base->options.bounded != END_UNBOUNDED)
         result = POLL_END;
     else if (due && !source->looking)
         begin_look_up(source);
+    else if (kafka_discovers(base) && !source->looking)
+        *again_us = due_us;
     mutex_unlock(&source->lock);
     return result;
 }
@@ -459,6 +461,23 @@ static void on_messages(rd_kafka_t *client, void *opaque)
     wake_notify(reader->wake);
 }
 
+/* Fetching starts, or starts anew; with the record that was read last while that one is unproven.
+ */
+static enum status consume(struct remote_reader *reader, struct error *err)
+{
+    int32_t partition = reader->own.records.partition;
+    int64_t offset = reader->unproven ? reader->position.last_offset : reader->position.offset;
+
+    if (reader->started)
+        rd_kafka_consume_stop(reader->topic, partition);
+    reader->started =
+        !rd_kafka_consume_start_queue(reader->topic, partition, offset, reader->queue);
+    reader->restart = !reader->started;
+    return reader->started
+               ? OK
+               : kafka_client_error(rd_kafka_last_error(), err, "offset %" PRId64, offset);
+}
+
 static void remote_reader_close(struct source_reader *base)
 {
     struct remote_reader *reader = (struct remote_reader *)base;
@@ -472,22 +491,6 @@ static void remote_reader_close(struct source_reader *base)
     plain_give(reader->plain);
     plain_pool_close(reader->pool);
     mem_free(reader);
-}
-
-/* What the look-up found; a restored split has its own position. */
-static void find_position(struct remote_source *source, uint32_t topic, int32_t partition,
-                          const struct kafka_position *given, struct kafka_position *out)
-{
-    *out = (struct kafka_position){.offset = -1, .end_offset = -1, .leader_epoch = -1};
-    mutex_lock(&source->lock);
-    for (uint32_t i = 0; i < source->known_count; i++)
-        if (source->known[i].topic == topic && source->known[i].partition == partition) {
-            out->offset = source->known[i].start_offset;
-            out->end_offset = source->known[i].end_offset;
-        }
-    mutex_unlock(&source->lock);
-    if (given)
-        *out = *given;
 }
 
 static bool remote_discovered(struct kafka_source *base)
@@ -507,11 +510,22 @@ static uint32_t topic_index(const struct kafka_source *base, struct str topic)
     return index;
 }
 
-static bool remote_start_position(struct kafka_source *base, struct str topic, int32_t partition,
-                                  struct kafka_position *out)
+/* What the look-up found. */
+static enum status remote_begin(struct kafka_source *base, struct str topic, int32_t partition,
+                                struct kafka_position *out, struct error *err)
 {
-    find_position((struct remote_source *)base, topic_index(base, topic), partition, NULL, out);
-    return out->offset >= 0;
+    struct remote_source *source = (struct remote_source *)base;
+    uint32_t index = topic_index(base, topic);
+
+    mutex_lock(&source->lock);
+    for (uint32_t i = 0; i < source->known_count; i++)
+        if (source->known[i].topic == index && source->known[i].partition == partition) {
+            out->offset = source->known[i].start_offset;
+            out->end_offset = source->known[i].end_offset;
+        }
+    mutex_unlock(&source->lock);
+    must(out->offset >= 0); /* it was told */
+    return OK;
 }
 
 static enum status remote_reader_open(struct kafka_source *base, struct str topic,
@@ -529,30 +543,24 @@ static enum status remote_reader_open(struct kafka_source *base, struct str topi
     reader->base.source = base;
     reader->topic = source->topics[index];
     reader->wake = wake;
-    find_position(source, index, partition, position, &reader->position);
+    reader->position = *position;
+    reader->unproven = position->last_offset >= 0;
     status = kafka_records_init(&reader->own, base->wants_headers,
                                 rd_kafka_topic_name(reader->topic), partition, err);
     if (status == OK)
         status = plain_pool_new(&reader->pool, base->owner, err);
-    if (status == OK && reader->position.offset < 0)
-        status = error_set(err, ERR_NOT_FOUND, "table %s: topic '%s' has no partition %d",
-                           base->table_name, rd_kafka_topic_name(reader->topic), partition);
-    if (status != OK)
-        goto out;
-    reader->queue = rd_kafka_queue_new(source->client);
-    rd_kafka_queue_cb_event_enable(reader->queue, on_messages, reader);
-    if (rd_kafka_consume_start_queue(reader->topic, partition, reader->position.offset,
-                                     reader->queue) != 0)
-        status =
-            kafka_client_error(rd_kafka_last_error(), err, "table %s: partition %d of topic '%s'",
-                               base->table_name, partition, rd_kafka_topic_name(reader->topic));
-    else
-        reader->started = true;
-out:
-    if (status != OK)
+    if (status == OK) {
+        reader->queue = rd_kafka_queue_new(source->client);
+        rd_kafka_queue_cb_event_enable(reader->queue, on_messages, reader);
+        status = consume(reader, err);
+    }
+    if (status != OK) {
+        error_prefix(err, "table %s: partition %d of topic '%s'", base->table_name, partition,
+                     rd_kafka_topic_name(reader->topic));
         remote_reader_close((struct source_reader *)reader);
-    else
+    } else {
         *out = (struct source_reader *)reader;
+    }
     return status;
 }
 
@@ -608,17 +616,49 @@ static enum status copy_headers(struct remote_reader *reader, const rd_kafka_mes
     return OK;
 }
 
+/* librdkafka 2.0 tells neither topic id nor leader epoch: what is known of the log that was read is
+ * its last record. */
+static uint64_t record_hash(int64_t timestamp_us, const void *key, size_t key_bytes,
+                            const void *value, size_t value_bytes)
+{
+    uint64_t hash = hash_bytes_seed(key, key_bytes, (uint64_t)timestamp_us);
+    return hash_bytes_seed(value, value_bytes, hash);
+}
+
+static int64_t timestamp_us(const rd_kafka_message_t *message, rd_kafka_timestamp_type_t *type)
+{
+    return (int64_t)((uint64_t)rd_kafka_message_timestamp(message, type) * 1000);
+}
+
+/* The first record that comes: the one that was read last, unless compaction has taken it. */
+static void prove(struct remote_reader *reader, const rd_kafka_message_t *message)
+{
+    const struct kafka_position *position = &reader->position;
+    rd_kafka_timestamp_type_t type;
+
+    reader->unproven = false;
+    if (message->offset != position->last_offset ||
+        record_hash(timestamp_us(message, &type), message->key, message->key_len, message->payload,
+                    message->len) == position->last_hash)
+        return;
+    reader->status = error_set(&reader->failure, ERR_RANGE,
+                               "the record at offset %" PRId64
+                               " is not the one that was read: the topic was deleted and "
+                               "made again since, or its log was cut and written anew",
+                               position->last_offset);
+    reader->failure.fatal = true;
+}
+
 static enum status take_message(struct remote_reader *reader, const rd_kafka_message_t *message)
 {
     struct records *records = &reader->own.records;
     rd_kafka_timestamp_type_t type;
     uint32_t at = records->count;
 
-    int64_t timestamp_ms = rd_kafka_message_timestamp(message, &type);
+    records->timestamps_us[at] = timestamp_us(message, &type);
     if (message->len > UINT32_MAX / 2)
         return error_set(&reader->failure, ERR_LIMIT, "a record of %zu bytes", message->len);
     records->timestamp_type = type == RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME ? 2 : 1;
-    records->timestamps_us[at] = (int64_t)((uint64_t)timestamp_ms * 1000);
     records->offsets[at] = message->offset;
     records->key_lengths[at] = message->key ? (uint32_t)message->key_len : RECORD_NULL;
     records->value_lengths[at] = message->payload ? (uint32_t)message->len : RECORD_NULL;
@@ -633,11 +673,38 @@ static enum status take_message(struct remote_reader *reader, const rd_kafka_mes
     return OK;
 }
 
+/* A topic that is away may be another one when it is back. */
+static void take_error(struct remote_reader *reader, const rd_kafka_message_t *message)
+{
+    struct kafka_position *position = &reader->position;
+
+    reader->status =
+        kafka_client_error(message->err, &reader->failure, "offset %" PRId64, position->offset);
+    if (reader->status == ERR_NOT_FOUND) {
+        reader->unproven = position->last_offset >= 0;
+        reader->restart = true;
+    } else if (reader->status == ERR_RANGE && reader->unproven) {
+        /* retention may have removed the record that was read last, and nothing behind it */
+        reader->unproven = false;
+        reader->restart = true;
+        reader->status = OK;
+        error_clear(&reader->failure);
+    } else if (reader->status == ERR_RANGE) {
+        error_clear(&reader->failure);
+        error_set(&reader->failure, ERR_RANGE,
+                  "offset %" PRId64
+                  " is to be read next, but is not there: retention or a deletion "
+                  "has removed it, or the topic was made again or has lost records",
+                  position->offset);
+        reader->failure.fatal = true;
+    }
+}
+
 static void on_message(rd_kafka_message_t *message, void *opaque)
 {
     struct remote_reader *reader = opaque;
 
-    if (reader->status != OK || at_end(reader))
+    if (reader->status != OK || reader->restart || at_end(reader))
         return;
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (message->offset > reader->position.offset) /* gaps at the end */
@@ -645,11 +712,12 @@ static void on_message(rd_kafka_message_t *message, void *opaque)
         return;
     }
     if (message->err) {
-        reader->status = kafka_client_error(message->err, &reader->failure, "offset %" PRId64,
-                                            reader->position.offset);
+        take_error(reader, message);
         return;
     }
-    if (message->offset < reader->position.offset)
+    if (reader->unproven)
+        prove(reader, message);
+    if (reader->status != OK || message->offset < reader->position.offset)
         return;
     if (reader->position.end_offset >= 0 && message->offset >= reader->position.end_offset) {
         reader->position.offset = reader->position.end_offset;
@@ -659,6 +727,11 @@ static void on_message(rd_kafka_message_t *message, void *opaque)
     /* what is not handed over now stays in the queue */
     if (reader->own.records.count >= reader->max_rows || reader->plain->bytes.length >= COPY_BYTES)
         rd_kafka_yield(NULL);
+}
+
+static size_t known_bytes(uint32_t length)
+{
+    return length == RECORD_NULL ? 0 : length;
 }
 
 static enum status hand_over(struct remote_reader *reader, struct error *err)
@@ -679,27 +752,12 @@ static enum status hand_over(struct remote_reader *reader, struct error *err)
         records->keys[i] = buffer->data + (size_t)records->keys[i];
         records->values[i] = buffer->data + (size_t)records->values[i];
     }
+    uint32_t last = records->count - 1;
+    reader->position.last_offset = records->offsets[last];
+    reader->position.last_hash = record_hash(
+        records->timestamps_us[last], records->keys[last], known_bytes(records->key_lengths[last]),
+        records->values[last], known_bytes(records->value_lengths[last]));
     return OK;
-}
-
-/* Polls go on while nothing comes, to look for new partitions in time. */
-static enum poll_result wait_for_more(struct remote_reader *reader, struct source_output *out)
-{
-    struct remote_source *source = (struct remote_source *)reader->base.source;
-    struct io *io = source->base.context->io;
-
-    if (source->base.options.discovery_ms == 0 || source->base.options.bounded != END_UNBOUNDED)
-        return POLL_WAIT;
-    mutex_lock(&source->lock);
-    int64_t left_us =
-        source->looked_us + source->base.options.discovery_ms * 1000 - io_monotonic_us(io);
-    if (left_us <= 0) {
-        wake_notify(source->base.wake);
-        left_us = source->base.options.discovery_ms * 1000;
-    }
-    mutex_unlock(&source->lock);
-    out->again_us = io_monotonic_us(io) + left_us;
-    return POLL_WAIT;
 }
 
 static enum poll_result remote_poll(struct source_reader *base, uint32_t max_rows,
@@ -718,9 +776,13 @@ static enum poll_result remote_poll(struct source_reader *base, uint32_t max_row
         return POLL_ERROR;
     reader->max_rows = max_rows;
     while (reader->status == OK && records->count < max_rows &&
-           reader->plain->bytes.length < COPY_BYTES && !at_end(reader))
-        if (rd_kafka_consume_callback_queue(reader->queue, 0, on_message, reader) <= 0)
+           reader->plain->bytes.length < COPY_BYTES && !at_end(reader)) {
+        if (reader->restart && consume(reader, err) != OK)
+            return POLL_ERROR;
+        if (rd_kafka_consume_callback_queue(reader->queue, 0, on_message, reader) <= 0 &&
+            !reader->restart)
             break;
+    }
     rd_kafka_poll(((struct remote_source *)reader->base.source)->client, 0);
     if (reader->status != OK && records->count == 0) {
         if (err)
@@ -732,7 +794,7 @@ static enum poll_result remote_poll(struct source_reader *base, uint32_t max_row
         return POLL_ERROR;
     }
     if (records->count == 0)
-        return at_end(reader) ? POLL_END : wait_for_more(reader, out);
+        return at_end(reader) ? POLL_END : POLL_WAIT;
     if (hand_over(reader, err) != OK)
         return POLL_ERROR;
     struct remote_source *source = (struct remote_source *)reader->base.source;
@@ -748,7 +810,7 @@ const struct kafka_source_way KAFKA_REMOTE_SOURCE = {
     .start = remote_start,
     .discover = remote_discover,
     .discovered = remote_discovered,
-    .start_position = remote_start_position,
+    .begin = remote_begin,
     .reader_open = remote_reader_open,
     .poll = remote_poll,
     .position = remote_reader_position,

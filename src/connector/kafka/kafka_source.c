@@ -102,13 +102,20 @@ static void source_close(struct source *source)
     arena_fini(&arena);
 }
 
-static enum poll_result source_discover(struct source *source,
-                                        enum status (*each)(void *context,
-                                                            const struct source_split *split,
-                                                            struct error *err),
-                                        void *context, struct error *err)
+static enum poll_result source_discover(struct source *source, source_split_fn each, void *context,
+                                        int64_t *again_us, struct error *err)
 {
-    return own(source)->way->discover(own(source), each, context, err);
+    return own(source)->way->discover(own(source), each, context, again_us, err);
+}
+
+static void source_known(struct source *source, const struct source_split *split, bool finished)
+{
+    own(source)->restored = true;
+}
+
+bool kafka_discovers(const struct kafka_source *source)
+{
+    return source->options.discovery_ms > 0 && source->options.bounded == END_UNBOUNDED;
 }
 
 /* The topic and partition of a split's id. */
@@ -129,6 +136,18 @@ static bool parse_split(const struct kafka_source *source, const char *id, struc
     return false;
 }
 
+static enum status begin(struct kafka_source *source, struct str topic, int32_t partition,
+                         struct kafka_position *out, struct error *err)
+{
+    *out = (struct kafka_position){
+        .offset = -1, .end_offset = -1, .leader_epoch = -1, .last_offset = -1};
+    enum status status = source->way->begin(source, topic, partition, out, err);
+    if (status != OK)
+        error_prefix(err, "table %s: partition %d of topic '%.*s'", source->table_name, partition,
+                     (int)topic.length, topic.data);
+    return status;
+}
+
 static enum status reader_open(struct source *source, const struct source_split *split,
                                const void *position, size_t position_bytes, struct wake *wake,
                                struct source_reader **out, struct error *err)
@@ -140,15 +159,13 @@ static enum status reader_open(struct source *source, const struct source_split 
     if (!parse_split(own(source), split->id, &topic, &partition))
         return error_set(err, ERR_CORRUPT, "table %s: '%s' is no partition of its topics",
                          own(source)->table_name, split->id);
-    if (position) {
-        enum status status = kafka_position_decode(position, position_bytes, &decoded, err);
-        if (status != OK) {
-            error_prefix(err, "table %s, split %s", own(source)->table_name, split->id);
-            return status;
-        }
+    if (!position) {
+        TRY(begin(own(source), topic, partition, &decoded, err));
+    } else if (kafka_position_decode(position, position_bytes, &decoded, err) != OK) {
+        error_prefix(err, "table %s, split %s", own(source)->table_name, split->id);
+        return ERR_CORRUPT;
     }
-    return own(source)->way->reader_open(own(source), topic, partition, position ? &decoded : NULL,
-                                         wake, out, err);
+    return own(source)->way->reader_open(own(source), topic, partition, &decoded, wake, out, err);
 }
 
 static bool source_discovered(struct source *source)
@@ -163,9 +180,8 @@ static enum status source_start(struct source *source, const struct source_split
     struct str topic;
     int32_t partition;
     must(parse_split(own(source), split->id, &topic, &partition));
-    if (own(source)->way->start_position &&
-        own(source)->way->start_position(own(source), topic, partition, &position))
-        kafka_position_encode(&position, out);
+    TRY(begin(own(source), topic, partition, &position, err));
+    kafka_position_encode(&position, out);
     return OK;
 }
 
@@ -229,6 +245,7 @@ const struct source_class KAFKA_SOURCE = {
     .fill_metadata = fill_metadata,
     .why = source_why,
     .reader_close = reader_close,
+    .known = source_known,
     .close = source_close,
     .replay = source_replay,
 };

@@ -29,8 +29,8 @@ static enum status open_all(struct reading *reading, const struct test_table *ta
     struct source_request request = test_source_request(table, &context);
     request.parallelism = parallelism;
     TRY(class->open(&request, &the_wake.wake, &reading->source, err));
-    must(class->discover(reading->source, keep_split, &next, err) == POLL_ROWS);
-    must(class->discover(reading->source, keep_split, &next, err) == POLL_END);
+    must(class->discover(reading->source, keep_split, &next, &(int64_t){0}, err) == POLL_ROWS);
+    must(class->discover(reading->source, keep_split, &next, &(int64_t){0}, err) == POLL_END);
     reading->count = (uint32_t)(next - reading->splits);
     for (uint32_t i = 0; i < reading->count; i++)
         TRY(class->reader_open(reading->source, &reading->splits[i], NULL, 0, &the_wake.wake,

@@ -74,7 +74,7 @@ static const char *records_of(const struct test_table *table, uint32_t max_rows,
         buf_append_text(&text, err.text);
         return buf_text(&text);
     }
-    if (class->discover(source, keep_split, &next, &err) != POLL_ROWS)
+    if (class->discover(source, keep_split, &next, &(int64_t){0}, &err) != POLL_ROWS)
         buf_append_text(&text, err.text);
     for (const struct source_split *split = splits; split < next; split++) {
         struct source_reader *reader;

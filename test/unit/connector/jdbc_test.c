@@ -128,8 +128,8 @@ static const char *scan(const struct test_table *table, uint32_t wanted_count, i
         buf_append_text(&text, err.text);
         return buf_text(&text);
     }
-    must(class->discover(source, keep_split, &split, &err) == POLL_ROWS);
-    must(class->discover(source, keep_split, &split, &err) == POLL_END);
+    must(class->discover(source, keep_split, &split, &(int64_t){0}, &err) == POLL_ROWS);
+    must(class->discover(source, keep_split, &split, &(int64_t){0}, &err) == POLL_END);
     must(class->reader_open(source, &split, NULL, 0, &the_wake.wake, &reader, &err) == OK);
     while ((result = class->poll(reader, 100, &output, &err)) != POLL_END) {
         if (result == POLL_WAIT) {

@@ -159,6 +159,7 @@ struct reading {
     struct source *source;
     struct source_split splits[16];
     uint32_t split_count;
+    int64_t again_us;
     bool only_values; /* no metadata */
 };
 
@@ -201,14 +202,26 @@ static enum status reading_open(struct reading *reading, struct error *err)
 
 static enum poll_result discover(struct reading *reading, struct error *err)
 {
-    return CONNECTOR_KAFKA.source->discover(reading->source, add_split, reading, err);
+    reading->again_us = 0;
+    return CONNECTOR_KAFKA.source->discover(reading->source, add_split, reading, &reading->again_us,
+                                            err);
+}
+
+/* For the wake, or until the time that discover has told; false after ten seconds. */
+static bool wait_to_discover(struct reading *reading)
+{
+    if (!reading->again_us)
+        return test_wake_wait(&reading->wake);
+    while (io_monotonic_us(io_real()) < reading->again_us)
+        usleep(1000);
+    return true;
 }
 
 static bool discover_all(struct reading *reading, uint32_t count, struct error *err)
 {
     while (reading->split_count < count) {
         enum poll_result result = discover(reading, err);
-        if (result == POLL_ERROR || (result == POLL_WAIT && !test_wake_wait(&reading->wake)))
+        if (result == POLL_ERROR || (result == POLL_WAIT && !wait_to_discover(reading)))
             return false;
     }
     return true;
@@ -555,30 +568,62 @@ TEST(an_idle_split_is_woken)
     log_topic_unref(topic);
 }
 
-TEST(new_partitions_are_found_in_the_process)
+/* The offset in the position that discover's split begins with. */
+static int64_t start_offset(struct reading *reading, uint32_t split)
+{
+    struct error err = {0};
+    struct buf position;
+    int64_t offset = 0;
+    buf_init(&position, 4096);
+    must(CONNECTOR_KAFKA.source->start(reading->source, &reading->splits[split], &position, &err) ==
+         OK);
+    memcpy(&offset, position.data + 17, sizeof(offset));
+    buf_fini(&position);
+    return offset;
+}
+
+/* What comes while the job runs, or came while it was down, is read from its earliest offset. */
+TEST(new_partitions_are_found)
 {
     const struct source_class *source_class = CONNECTOR_KAFKA.source;
-    struct reading reading;
-    struct source_reader *reader;
-    struct source_output output;
-    struct error err = {0};
     server_start();
-    reading_init(&reading, "growing", false);
-    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
-    CHECK_OK(reading_open(&reading, &err)); /* makes the topic */
-    CHECK(discover_all(&reading, 1, &err));
-    CHECK_OK(source_class->reader_open(reading.source, &reading.splits[0], NULL, 0,
-                                       &reading.wake.wake, &reader, &err));
-    CHECK_INT(source_class->poll(reader, 100, &output, &err), POLL_WAIT);
-    CHECK_OK(log_topic_grow(the_log(), STR("growing"), 3, &err));
-    CHECK(test_wake_wait(&reading.wake));
-    CHECK_INT(source_class->poll(reader, 100, &output, &err), POLL_WAIT);
-    CHECK(test_wake_wait(&reading.wake)); /* the source's */
-    CHECK_INT(discover(&reading, &err), POLL_ROWS);
-    CHECK_INT(reading.split_count, 3);
-    CHECK_STR(reading.splits[2].id, "growing-2");
-    source_class->reader_close(reader);
-    reading_close(&reading);
+    for (int remote = 0; remote < 2; remote++) {
+        struct reading reading;
+        struct error err = {0};
+        char name[32];
+        snprintf(name, sizeof(name), "growing-%d", remote);
+        struct log_topic *topic = make_topic(name, 1);
+        write_mixed(log_topic_partition(topic, 0), 1);
+        reading_init(&reading, name, remote);
+        test_option(&reading.table, "scan.startup.mode", "latest-offset");
+        test_option(&reading.table, "scan.topic-partition-discovery.interval", "20 ms");
+        CHECK_OK(reading_open(&reading, &err));
+        CHECK(discover_all(&reading, 1, &err));
+        CHECK_INT(start_offset(&reading, 0), 1);
+        CHECK_OK(log_topic_grow(the_log(), str_of(name), 3, &err));
+        write_mixed(log_topic_partition(topic, 1), 1);
+        CHECK(discover_all(&reading, 3, &err));
+        CHECK_INT(start_offset(&reading, 1), 0);
+        CHECK_INT(start_offset(&reading, 2), 0);
+        struct source_split first = reading.splits[0];
+        reading_close(&reading);
+
+        reading_init(&reading, name, remote);
+        test_option(&reading.table, "scan.startup.mode", "latest-offset");
+        test_option(&reading.table, "scan.topic-partition-discovery.interval", "0 ms");
+        CHECK_OK(reading_open(&reading, &err));
+        source_class->known(reading.source, &first, false);
+        CHECK(discover_all(&reading, 3, &err));
+        CHECK_INT(start_offset(&reading, 1), 0);
+        CHECK_OK(log_topic_grow(the_log(), str_of(name), 4, &err));
+        CHECK_INT(discover(&reading, &err), POLL_WAIT);
+        usleep(50000); /* nothing is looked for: the interval is 0 */
+        CHECK_INT(discover(&reading, &err), POLL_WAIT);
+        CHECK_INT(reading.split_count, 3);
+        CHECK_INT(reading.again_us, 0);
+        reading_close(&reading);
+        log_topic_unref(topic);
+    }
 }
 
 TEST(a_missing_remote_topic_is_waited_for)
@@ -645,6 +690,72 @@ TEST(a_position_of_what_is_gone_is_refused)
     buf_fini(&position);
     buf_fini(&out);
     log_topic_unref(topic);
+}
+
+/* Through librdkafka: the first record after a restart is compared with the one that was read. */
+static void make_again(const char *name, int count)
+{
+    struct error err = {0};
+    must(log_topic_delete(the_log(), str_of(name), &err) == OK);
+    struct log_topic *topic = make_topic(name, 1);
+    write_batch(log_topic_partition(topic, 0), 0, count, 1800000000000, COMPRESSION_NONE);
+    wait_shown(log_topic_partition(topic, 0));
+    log_topic_unref(topic);
+}
+
+static enum poll_result read_on(struct buf *position, struct buf *out, struct error *err)
+{
+    struct reading reading;
+    reading_init(&reading, "remade", true);
+    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
+    test_option(&reading.table, "scan.bounded.mode", "latest-offset");
+    must(reading_open(&reading, err) == OK && discover_all(&reading, 1, err));
+    enum poll_result result = read_split(&reading, "remade-0", position, 10, 20, out, err);
+    reading_close(&reading);
+    return result;
+}
+
+TEST(a_remote_topic_that_was_made_again_is_refused)
+{
+    struct buf position, read, out;
+    struct error err = {0};
+    int64_t log_start;
+    server_start();
+    buf_init(&position, 4096);
+    buf_init(&read, 4096);
+    buf_init(&out, 1 << 24);
+    struct log_topic *topic = make_topic("remade", 1);
+    write_mixed(log_topic_partition(topic, 0), 5);
+    CHECK_INT(read_on(&position, &out, &err), POLL_ROWS);
+    CHECK_INT(count_lines(&out), 20);
+    buf_append(&read, position.data, position.length);
+    CHECK_INT(read_on(&position, &out, &err), POLL_ROWS);
+    CHECK_INT(count_lines(&out), 40);
+
+    /* retention up to what was read is no reason to stop; beyond it is */
+    CHECK_OK(log_delete_records(log_topic_partition(topic, 0), 40, &log_start, &err));
+    CHECK_INT(read_on(&position, &out, &err), POLL_ROWS);
+    CHECK_INT(count_lines(&out), 60);
+    CHECK_INT(read_on(&read, &out, &err), POLL_ERROR);
+    printf("# %s\n", err.text);
+    CHECK(err.fatal && strstr(err.text, "offset 20") && strstr(err.text, "retention"));
+    error_clear(&err);
+    log_topic_unref(topic);
+
+    make_again("remade", 100); /* longer than what was read */
+    buf_clear(&out);
+    CHECK_INT(read_on(&position, &out, &err), POLL_ERROR);
+    printf("# %s\n", err.text);
+    CHECK(err.fatal && strstr(err.text, "made again"));
+    CHECK_INT(count_lines(&out), 0);
+    error_clear(&err);
+    make_again("remade", 10); /* shorter */
+    CHECK_INT(read_on(&position, &out, &err), POLL_ERROR);
+    printf("# %s\n", err.text);
+    CHECK(err.fatal && strstr(err.text, "offset 60"));
+    buf_fini(&position);
+    buf_fini(&read);
+    buf_fini(&out);
 }
 
 static bool refused(const char *key, const char *value, enum status status, const char *says)

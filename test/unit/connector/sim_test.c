@@ -37,7 +37,7 @@ static bool open_table(struct open_source *open, const struct test_table *table,
         printf("# %s\n", err.text);
         return false;
     }
-    if (class->discover(open->source, keep_split, &next, &err) != POLL_ROWS)
+    if (class->discover(open->source, keep_split, &next, &(int64_t){0}, &err) != POLL_ROWS)
         return false;
     open->reader_count = (int)(next - splits);
     for (int i = 0; i < open->reader_count; i++)

@@ -30,10 +30,8 @@ static enum status script_open(const struct source_request *request, struct wake
     return *out ? OK : error_memory(err, "source", 1);
 }
 
-static enum poll_result script_discover(struct source *source,
-                                        enum status (*each)(void *, const struct source_split *,
-                                                            struct error *),
-                                        void *context, struct error *err)
+static enum poll_result script_discover(struct source *source, source_split_fn each, void *context,
+                                        int64_t *again_us, struct error *err)
 {
     for (uint32_t s = 0; s < split_count; s++) {
         struct source_split split = {0};

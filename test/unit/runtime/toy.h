@@ -66,11 +66,8 @@ static enum status toy_open(const struct source_request *request, struct wake *w
     return OK;
 }
 
-static enum poll_result toy_discover(struct source *source,
-                                     enum status (*each)(void *context,
-                                                         const struct source_split *split,
-                                                         struct error *err),
-                                     void *context, struct error *err)
+static enum poll_result toy_discover(struct source *source, source_split_fn each, void *context,
+                                     int64_t *again_us, struct error *err)
 {
     for (uint32_t s = 0; s < toy.splits && !source->told; s++) {
         struct source_split split = {0};
