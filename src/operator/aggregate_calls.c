@@ -178,7 +178,7 @@ static enum status encode_distinct(struct aggregate_calls *all, uint32_t call,
     const uint64_t group_bits = UINT64_C(127) << 57;
     for (uint32_t i = 0; status == OK && i < count; i++)
         all->distinct_keys->hashes[i] = (all->distinct_keys->hashes[i] & ~group_bits) |
-                                        (state_row_of(groups[i])->hash & group_bits);
+                                        (uint64_t)state_row_key_group(groups[i]) << 57;
     return status;
 }
 

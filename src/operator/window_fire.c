@@ -24,6 +24,13 @@ static enum status fill_times(const struct operator* op, const struct window *wi
     return OK;
 }
 
+static enum status decode_key(const struct window *window, const uint8_t *row,
+                              struct vec *const *columns, uint32_t key_count, struct error *err)
+{
+    struct str key = state_row_key(window->table, row);
+    return key_decode((const uint8_t *)key.data, key.length, columns, key_count, err);
+}
+
 static enum status make_batch(struct operator* op, const struct window *window, uint8_t **rows,
                               uint32_t count, struct batch **out, struct error *err)
 {
@@ -39,8 +46,7 @@ static enum status make_batch(struct operator* op, const struct window *window, 
         status = vec_new(&columns[c], node->types[c], is_time ? 1 : count, NULL, err);
     }
     for (uint32_t i = 0; i < count && key_count && status == OK; i++)
-        status = key_decode(state_row_key(window->table, rows[i]), state_row_of(rows[i])->key_bytes,
-                            columns, key_count, err);
+        status = decode_key(window, rows[i], columns, key_count, err);
     if (status == OK)
         status = fill_times(op, window, count, columns + key_count, err);
     for (uint32_t c = 0; c < all->calls.count && status == OK; c++)

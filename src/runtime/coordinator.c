@@ -168,7 +168,7 @@ static void write_job(struct io_job *io_job)
     struct error err = {0};
     enum status status = OK;
     if (!coordinator->begun)
-        checkpoint_begin(store, atomic_load(&coordinator->full));
+        checkpoint_begin(store, coordinator->fold);
     coordinator->begun = true;
     for (struct state_block *block = coordinator->io_blocks; block && status == OK;
          block = block->next) {
@@ -220,10 +220,9 @@ static void begin(struct coordinator *coordinator, enum checkpoint_end end)
 {
     struct job *job = job_of(coordinator);
     struct checkpoint_store *store = checkpoints_of(coordinator)->store;
-    bool is_first = atomic_load(&job->epoch) == 0;
     atomic_store(&coordinator->changed, false);
     atomic_store(&coordinator->asked, false);
-    atomic_store(&coordinator->full, is_first || checkpoint_wants_full(store));
+    coordinator->fold = checkpoint_fold(store);
     mutex_lock(&coordinator->mutex);
     coordinator->told_count = 0;
     coordinator->failure = (struct error){0};

@@ -244,9 +244,9 @@ struct coordinator {
     /* asked for by anyone */
     _Atomic bool changed, asked, stop;
     _Atomic size_t queued_bytes;
-    _Atomic bool full;               /* of job->epoch */
     _Atomic uint64_t resolved_epoch; /* the outcome of which is known ... */
     _Atomic bool resolved_good;      /* ... to be this */
+    struct state_fold fold;          /* of the epoch being made; set before it is */
     /* the coordinator's own, and the I/O job's while it is under way */
     enum coordinator_phase phase;
     enum checkpoint_end end; /* of the epoch being made */

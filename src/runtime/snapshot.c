@@ -16,7 +16,7 @@ static void fail(struct task *task, struct error *err)
         task->snapshot_failure = *err;
 }
 
-static void begin_host(struct operator_host *host, bool full)
+static void begin_host(struct operator_host *host)
 {
     struct task *task = host->task;
     struct operator* op = & host->op;
@@ -33,12 +33,11 @@ static void begin_host(struct operator_host *host, bool full)
         return;
     host->out = (struct state_out){.operator_id = host->operator_id,
                                    .epoch = task->snapshot_epoch,
-                                   .first_key_group = (uint8_t)op->first_key_group,
-                                   .last_key_group = (uint8_t)op->last_key_group,
+                                   .fold = task->job->coordinator.fold,
                                    .owner = &task->job->coordinator.owner,
                                    .give = coordinator_give,
                                    .context = task->job};
-    keyed_state_barrier(op->keyed, full, &host->out);
+    keyed_state_barrier(op->keyed, &host->out);
 }
 
 void snapshot_begin(struct task *task)
@@ -49,9 +48,8 @@ void snapshot_begin(struct task *task)
     task->snapshot_told = false;
     task->snapshot_next = 0;
     task->snapshot_failure = (struct error){0};
-    bool full = atomic_load(&task->job->coordinator.full);
     for (uint32_t i = 0; i < task->host_count; i++)
-        begin_host(&task->hosts[i], full);
+        begin_host(&task->hosts[i]);
 }
 
 /* False: the host has more rows. */

@@ -31,6 +31,7 @@ struct checkpoint_operator {
 
 struct checkpoint_segment {
     uint64_t number, size_bytes;
+    uint64_t last_epoch; /* of its blocks */
 };
 
 struct checkpoint {     /* a manifest */
@@ -41,7 +42,10 @@ struct checkpoint {     /* a manifest */
     uint8_t lineage[CHECKPOINT_LINEAGE_BYTES];
     enum checkpoint_end end;
     uint32_t next_operator_id;
-    uint64_t next_segment, base_bytes; /* base_bytes: of the last full snapshot */
+    uint64_t next_segment;
+    uint64_t live_bytes; /* of the records of all rows, as they were folded last: an estimate */
+    /* By key group: the epoch that wrote it whole last. Its older records are superseded. */
+    uint64_t bases[KEY_GROUP_COUNT];
     uint32_t operator_count, segment_count;
     const struct checkpoint_operator *operators;
     const struct checkpoint_segment *segments; /* in the order they are read */
@@ -70,19 +74,20 @@ const char *checkpoint_store_directory(const struct checkpoint_store *store);
 enum status checkpoint_store_load(struct checkpoint_store *store, struct checkpoint **out,
                                   struct buf *damage, struct error *err) STATUS_CHECKED;
 
-/* full: what comes is the whole state, not what changed since the last commit. */
-void checkpoint_begin(struct checkpoint_store *store, bool full);
+/* Which key groups the next checkpoint should write whole, so that superseded records never outgrow
+ * the state. All of them when there is no checkpoint yet. */
+struct state_fold checkpoint_fold(const struct checkpoint_store *store);
+/* What comes is what changed since the last commit, and all of the key groups of `fold`. */
+void checkpoint_begin(struct checkpoint_store *store, struct state_fold fold);
 /* Appends a sealed block. Not freed. */
 enum status checkpoint_block(struct checkpoint_store *store, const struct state_block *block,
                              struct error *err) STATUS_CHECKED;
 /* Everything durable, older checkpoints and files that nobody needs removed. The caller fills in
- * all of `manifest` but the segments. When it fails the checkpoint may be there after a restart, or
- * the one before. */
+ * all of `manifest` but segments, bases and sizes. When it fails the checkpoint may be there after
+ * a restart, or the one before. */
 enum status checkpoint_commit(struct checkpoint_store *store, struct checkpoint *manifest,
                               struct error *err) STATUS_CHECKED;
 void checkpoint_abort(struct checkpoint_store *store);
-/* The changes since the last full snapshot have outgrown it: the next should be full. */
-bool checkpoint_wants_full(const struct checkpoint_store *store);
 
 /* ---- reading */
 
@@ -92,7 +97,8 @@ enum status checkpoint_reader_new(struct checkpoint_reader **out, struct checkpo
                                   const struct checkpoint *checkpoint,
                                   struct error *err) STATUS_CHECKED;
 void checkpoint_reader_free(struct checkpoint_reader *reader); /* NULL is fine */
-/* Calls each() for the operator's blocks that hold any of the key groups, in the order written. */
+/* Calls each() for the operator's blocks that may hold something of the key groups that counts, in
+ * the order written. */
 enum status checkpoint_blocks(struct checkpoint_reader *reader, uint32_t operator_id,
                               uint32_t first_key_group, uint32_t last_key_group,
                               enum status (*each)(void *context, const uint8_t *block,

@@ -1,7 +1,6 @@
 /* keyed.c - see keyed.h.
  *
- * Dropped tables are remembered until a snapshot that says so is durable. A full snapshot says
- * nothing of what is gone. A table's own epoch runs with all->epoch.
+ * Dropped tables are remembered until a snapshot that says so is durable.
  */
 #include "state/keyed.h"
 
@@ -14,9 +13,6 @@ void keyed_state_init(struct keyed_state *all, const struct keyed_state_class *c
                       uint64_t epoch)
 {
     *all = (struct keyed_state){.class = class, .context = context, .tracked = epoch > 0};
-    all->epoch = (uint32_t)(epoch & STATE_EPOCH_MASK);
-    if (all->tracked && !all->epoch)
-        all->epoch = 1;
     buf_init(&all->value, (size_t)1 << 31);
 }
 
@@ -30,31 +26,38 @@ void keyed_state_fini(struct keyed_state *all)
     buf_fini(&all->value);
 }
 
-static uint8_t group_of(const uint8_t *value)
-{
-    return (uint8_t)key_group_of_hash(state_row_of((uint8_t *)value)->hash);
-}
-
 static void write_row(void *context, const uint8_t *value, bool dead)
 {
     struct keyed_table *table = context;
     struct keyed_state *all = table->all;
-    struct state_record record = {.kind = dead ? RECORD_TOMBSTONE : RECORD_VALUE,
-                                  .table = table->number,
-                                  .key_group = group_of(value),
-                                  .namespace = table->namespace,
-                                  .key = state_row_key(table->rows, value),
-                                  .key_bytes = state_row_of((uint8_t *)value)->key_bytes};
+    bool is_stamped = !dead && state_table_has_ttl(table->rows);
+    struct str key = state_row_key(table->rows, value);
     buf_clear(&all->value);
+    if (is_stamped)
+        state_put_varint(&all->value, (uint64_t)state_row_stamp(table->rows, value));
     if (!dead)
         all->class->save(all->context, table, value, &all->value);
     if (all->value.failed) {
         (void)!buf_check(&all->value, "a key's state", &all->out->failure);
         return;
     }
-    record.value = all->value.data;
-    record.value_bytes = (uint32_t)all->value.length;
-    state_out_record(all->out, &record);
+    state_out_record(all->out,
+                     &(struct state_record){.kind = dead         ? RECORD_TOMBSTONE
+                                                    : is_stamped ? RECORD_STAMPED
+                                                                 : RECORD_VALUE,
+                                            .table = table->number,
+                                            .key_group = (uint8_t)state_row_key_group(value),
+                                            .namespace = table->namespace,
+                                            .key = (const uint8_t *)key.data,
+                                            .key_bytes = (uint32_t)key.length,
+                                            .value = all->value.data,
+                                            .value_bytes = (uint32_t)all->value.length});
+}
+
+static void clear_row(void *context, uint8_t *value)
+{
+    struct keyed_table *table = context;
+    table->all->class->clear(table->all->context, table, value);
 }
 
 enum status keyed_table_new(struct keyed_state *all, struct keyed_table *table, uint8_t number,
@@ -66,7 +69,10 @@ enum status keyed_table_new(struct keyed_state *all, struct keyed_table *table, 
     if (all->tracked) {
         own.write = write_row;
         own.write_context = table;
-        own.epoch = all->epoch;
+    }
+    if (all->class->clear) {
+        own.clear = clear_row;
+        own.clear_context = table;
     }
     TRY(state_table_new(&table->rows, &own, err));
     table->next = all->tables;
@@ -110,25 +116,24 @@ enum status keyed_table_leave(struct keyed_table *table, struct error *err)
     if (all->out && state_table_in_snapshot(table->rows))
         while (!state_table_step(table->rows, UINT32_MAX / 2))
             ;
-    all->dropped[all->dropped_count++] =
-        (struct dropped){table->number, all->epoch, table->namespace};
+    all->dropped[all->dropped_count++] = (struct dropped){table->number, table->namespace};
     return OK;
 }
 
 /* ---- snapshots ---- */
 
-void keyed_state_barrier(struct keyed_state *all, bool full, struct state_out *out)
+void keyed_state_barrier(struct keyed_state *all, struct state_out *out)
 {
     must(all->tracked && !all->out);
     all->out = out;
     all->next = all->tables;
     for (struct keyed_table *table = all->tables; table; table = table->next)
-        state_table_barrier(table->rows, full);
-    for (uint32_t i = 0; i < all->dropped_count && !full; i++)
+        state_table_barrier(table->rows, out->fold);
+    for (uint32_t i = 0; i < all->dropped_count; i++)
         state_out_record(out, &(struct state_record){.kind = RECORD_DROP,
                                                      .table = all->dropped[i].number,
                                                      .namespace = all->dropped[i].namespace});
-    all->epoch = all->epoch == STATE_EPOCH_MASK ? 1 : all->epoch + 1;
+    all->dropped_written = all->dropped_count;
 }
 
 bool keyed_state_step(struct keyed_state *all, uint32_t max_rows)
@@ -150,11 +155,10 @@ void keyed_state_committed(struct keyed_state *all)
     for (struct keyed_table *table = all->tables; table; table = table->next)
         if (state_table_in_snapshot(table->rows))
             state_table_committed(table->rows);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < all->dropped_count; i++)
-        if (all->dropped[i].epoch == all->epoch)
-            all->dropped[kept++] = all->dropped[i];
-    all->dropped_count = kept;
+    all->dropped_count -= all->dropped_written;
+    if (all->dropped_count)
+        memmove(all->dropped, all->dropped + all->dropped_written,
+                all->dropped_count * sizeof(*all->dropped));
 }
 
 void keyed_state_aborted(struct keyed_state *all)
@@ -165,32 +169,43 @@ void keyed_state_aborted(struct keyed_state *all)
     for (struct keyed_table *table = all->tables; table; table = table->next)
         if (state_table_in_snapshot(table->rows))
             state_table_aborted(table->rows);
-    for (uint32_t i = 0; i < all->dropped_count; i++)
-        all->dropped[i].epoch = all->epoch;
 }
 
 /* ---- restoring ---- */
 
+static enum status restore_value(struct keyed_state *all, struct keyed_table *table,
+                                 const struct state_record *record, uint64_t hash,
+                                 struct error *err)
+{
+    struct state_bytes in = {record->value, record->value + record->value_bytes, false};
+    uint8_t *value;
+    TRY(state_table_restore(table->rows, record->key, record->key_bytes, hash, &value, err));
+    if (record->kind == RECORD_STAMPED) {
+        int64_t stamp_ms = (int64_t)state_get_varint(&in);
+        if (in.failed)
+            return error_set(err, ERR_CORRUPT, "a row's time of change is not what was written");
+        if (state_table_has_ttl(table->rows))
+            state_row_set_stamp(table->rows, value, stamp_ms);
+    }
+    return all->class->load(all->context, table, value, in.at, (size_t)(in.end - in.at), err);
+}
+
 static enum status restore_record(struct keyed_state *all, const struct state_record *record,
-                                  uint64_t epoch, struct error *err)
+                                  struct error *err)
 {
     const uint64_t group_bits = UINT64_C(127) << 57;
     struct keyed_table *table;
-    uint8_t *value;
     TRY(all->class->find(all->context, record->table, record->namespace, &table, err));
     if (record->kind == RECORD_DROP) {
         if (all->class->drop)
             all->class->drop(all->context, table);
         return OK;
     }
-    bool dead = record->kind == RECORD_TOMBSTONE;
     uint64_t hash = (hash_bytes(record->key, record->key_bytes) & ~group_bits) |
                     (uint64_t)record->key_group << 57;
-    TRY(state_table_restore(table->rows, record->key, record->key_bytes, hash,
-                            (uint32_t)(epoch & STATE_EPOCH_MASK), dead, &value, err));
-    if (!dead)
-        return all->class->load(all->context, table, value, record->value, record->value_bytes,
-                                err);
+    if (record->kind != RECORD_TOMBSTONE)
+        return restore_value(all, table, record, hash, err);
+    uint8_t *value = state_table_peek(table->rows, record->key, record->key_bytes, hash);
     if (value) {
         if (all->class->clear)
             all->class->clear(all->context, table, value);
@@ -211,7 +226,7 @@ enum status keyed_state_restore(struct keyed_state *all, const uint8_t *block,
         if (record.kind != RECORD_DROP &&
             (record.key_group < first_key_group || record.key_group > last_key_group))
             continue;
-        TRY(restore_record(all, &record, info->epoch, err));
+        TRY(restore_record(all, &record, err));
     }
     return status == ERR_END ? OK : status;
 }

@@ -42,27 +42,26 @@ struct keyed_state {
     const struct keyed_state_class *class;
     void *context;
     bool tracked; /* the job has checkpoints */
-    uint32_t epoch;
     struct keyed_table *tables;
     /* the snapshot under way */
     struct state_out *out; /* NULL: none */
     struct keyed_table *next;
     struct dropped {
         uint8_t number;
-        uint32_t epoch; /* when it was dropped */
         int64_t namespace;
     } * dropped;
     uint32_t dropped_count, dropped_capacity;
-    struct buf value; /* scratch */
+    uint32_t dropped_written; /* of them, the first that the snapshot has */
+    struct buf value;         /* scratch */
 };
 
-/* epoch: the one that is under way, 0: nothing is tracked. */
+/* epoch: the one that is under way; 0: the job has no checkpoints, nothing is tracked. */
 void keyed_state_init(struct keyed_state *all, const struct keyed_state_class *class, void *context,
                       uint64_t epoch);
 /* The tables are the operator's: they have been freed, or are after. */
 void keyed_state_fini(struct keyed_state *all);
 
-/* Makes table->rows; spec without tracking. */
+/* Makes table->rows; spec without tracking; what an expired row owns is cleared by the class. */
 enum status keyed_table_new(struct keyed_state *all, struct keyed_table *table, uint8_t number,
                             int64_t namespace, const struct state_table_spec *spec,
                             struct error *err) STATUS_CHECKED;
@@ -73,7 +72,7 @@ void keyed_table_free(struct keyed_table *table);
 enum status keyed_table_leave(struct keyed_table *table, struct error *err) STATUS_CHECKED;
 
 /* ---- snapshots: begin, step until true, then committed or aborted */
-void keyed_state_barrier(struct keyed_state *all, bool full, struct state_out *out);
+void keyed_state_barrier(struct keyed_state *all, struct state_out *out); /* folds out->fold */
 bool keyed_state_step(struct keyed_state *all, uint32_t max_rows);
 void keyed_state_committed(struct keyed_state *all);
 void keyed_state_aborted(struct keyed_state *all);

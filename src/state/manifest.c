@@ -1,11 +1,12 @@
-/* manifest.c - a manifest as bytes (version 1, little-endian), two equal copies one after the
+/* manifest.c - a manifest as bytes (version 2, little-endian), two equal copies one after the
  * other:
  *
  *   copy: u32 magic "LKM1" | u32 CRC32C of all that follows | u32 bytes that follow this field
  *         u16 version | u8 end | u8 0 | u64 epoch | i64 created | lineage (16)
- *         u32 next operator id | u64 next segment | u64 base bytes | text job name
+ *         u32 next operator id | u64 next segment | u64 live bytes | text job name
+ *         varint the epoch that wrote key group 0 whole | ... of key group 127
  *         varint operators: u32 id | text name | text shape | text upstream | varint blobs: bytes
- *         varint segments: u64 number | u64 size
+ *         varint segments: u64 number | u64 size | u64 last epoch
  *
  * Text and bytes: varint length, content. A text has no NUL in it. One good copy is enough.
  */
@@ -15,7 +16,7 @@
 #include "base/must.h"
 
 #define MAGIC        0x314d4b4cu /* "LKM1" */
-#define VERSION      1
+#define VERSION      2
 #define HEADER_BYTES 12u
 #define ARENA_MAX    ((size_t)1 << 30)
 #define PIECE_MIN    4u /* bytes that an operator, a blob or a segment takes at least; see counts */
@@ -36,8 +37,10 @@ static void put_body(const struct checkpoint *checkpoint, struct buf *out)
     buf_append(out, checkpoint->lineage, CHECKPOINT_LINEAGE_BYTES);
     state_put_u32(out, checkpoint->next_operator_id);
     state_put_u64(out, checkpoint->next_segment);
-    state_put_u64(out, checkpoint->base_bytes);
+    state_put_u64(out, checkpoint->live_bytes);
     put_text(out, checkpoint->job_name);
+    for (uint32_t g = 0; g < KEY_GROUP_COUNT; g++)
+        state_put_varint(out, checkpoint->bases[g]);
     state_put_varint(out, checkpoint->operator_count);
     for (uint32_t i = 0; i < checkpoint->operator_count; i++) {
         const struct checkpoint_operator *operator= & checkpoint->operators[i];
@@ -53,6 +56,7 @@ static void put_body(const struct checkpoint *checkpoint, struct buf *out)
     for (uint32_t i = 0; i < checkpoint->segment_count; i++) {
         state_put_u64(out, checkpoint->segments[i].number);
         state_put_u64(out, checkpoint->segments[i].size_bytes);
+        state_put_u64(out, checkpoint->segments[i].last_epoch);
     }
 }
 
@@ -128,20 +132,23 @@ static void get_body(struct state_bytes *in, struct checkpoint *out)
         out->lineage[i] = state_get_byte(in);
     out->next_operator_id = state_get_u32(in);
     out->next_segment = state_get_u64(in);
-    out->base_bytes = state_get_u64(in);
+    out->live_bytes = state_get_u64(in);
     out->job_name = get_text(in, arena);
+    for (uint32_t g = 0; g < KEY_GROUP_COUNT; g++)
+        out->bases[g] = state_get_varint(in);
     out->operator_count = get_count(in, PIECE_MIN);
     struct checkpoint_operator *operators =
         ARENA_ARRAY(arena, out->operator_count + 1, struct checkpoint_operator);
     for (uint32_t i = 0; operators && i < out->operator_count; i++)
         get_operator(in, arena, &operators[i]);
     out->operators = operators;
-    out->segment_count = get_count(in, 16);
+    out->segment_count = get_count(in, 24);
     struct checkpoint_segment *segments =
         ARENA_ARRAY(arena, out->segment_count + 1, struct checkpoint_segment);
     for (uint32_t i = 0; segments && i < out->segment_count; i++) {
         segments[i].number = state_get_u64(in);
         segments[i].size_bytes = state_get_u64(in);
+        segments[i].last_epoch = state_get_u64(in);
     }
     out->segments = segments;
 }
@@ -166,8 +173,7 @@ static enum status decode_copy(struct state_bytes *all, struct checkpoint *out, 
     uint32_t version = state_get_byte(&in);
     version |= (uint32_t)state_get_byte(&in) << 8;
     if (version != VERSION)
-        return error_set(err, ERR_UNSUPPORTED,
-                         "a checkpoint's manifest has version %u, of a newer leat", version);
+        return state_version_error("a checkpoint's manifest", version, VERSION, err);
     arena_init(&out->arena, NULL, ARENA_MAX);
     get_body(&in, out);
     enum status status = arena_check(&out->arena, "a checkpoint's manifest", err);

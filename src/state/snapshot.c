@@ -121,6 +121,20 @@ enum status state_get_end(const struct state_bytes *in, const char *what, struct
     return OK;
 }
 
+enum status state_version_error(const char *what, uint32_t version, uint32_t own, struct error *err)
+{
+    if (version > own) {
+        error_set(err, ERR_UNSUPPORTED, "%s has version %u, of a newer leat: this one reads %u",
+                  what, version, own);
+        error_hint(err, "run it with the leat that wrote it, or a newer one");
+    } else {
+        error_set(err, ERR_UNSUPPORTED,
+                  "%s has version %u, which no released leat has written: this one reads %u", what,
+                  version, own);
+    }
+    return ERR_UNSUPPORTED;
+}
+
 /* ---- out ---- */
 
 void state_block_free(struct state_block *block)
@@ -178,8 +192,7 @@ static enum status new_block(struct state_out *out, size_t record_bytes, struct 
     block->bytes.length = STATE_BLOCK_HEADER_BYTES;
     block->operator_id = out->operator_id;
     block->epoch = out->epoch;
-    block->first_key_group = out->first_key_group;
-    block->last_key_group = out->last_key_group;
+    block->first_key_group = KEY_GROUP_COUNT - 1;
     out->block = block;
     return OK;
 }
@@ -187,6 +200,22 @@ static enum status new_block(struct state_out *out, size_t record_bytes, struct 
 static uint64_t zigzag(int64_t value)
 {
     return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
+}
+
+static void note_record(const struct state_out *out, const struct state_record *record,
+                        uint64_t size_bytes)
+{
+    struct state_block *block = out->block;
+    uint8_t first = record->key_group, last = record->key_group;
+    if (record->kind == RECORD_DROP) {
+        first = 0;
+        last = KEY_GROUP_COUNT - 1;
+    } else if (record->key_group - out->fold.first < out->fold.count) {
+        block->fold_bytes += size_bytes;
+    }
+    block->first_key_group = first < block->first_key_group ? first : block->first_key_group;
+    block->last_key_group = last > block->last_key_group ? last : block->last_key_group;
+    block->record_count++;
 }
 
 void state_out_record(struct state_out *out, const struct state_record *record)
@@ -204,6 +233,7 @@ void state_out_record(struct state_out *out, const struct state_record *record)
     if (!out->block && new_block(out, size, &out->failure) != OK)
         return;
     struct buf *bytes = &out->block->bytes;
+    size_t before = bytes->length;
     buf_append_byte(bytes, (uint8_t)record->kind);
     buf_append_byte(bytes, record->table);
     buf_append_byte(bytes, record->kind == RECORD_DROP ? 0 : record->key_group);
@@ -214,8 +244,8 @@ void state_out_record(struct state_out *out, const struct state_record *record)
         buf_append(bytes, record->key, record->key_bytes);
         buf_append(bytes, record->value, record->value_bytes);
     }
-    out->block->record_count++;
     must(!bytes->failed);
+    note_record(out, record, bytes->length - before);
 }
 
 void state_out_end(struct state_out *out)
@@ -250,8 +280,8 @@ enum status state_block_check(const uint8_t *bytes, size_t size_bytes, struct st
     if (get_le(bytes + 4, 4) != crc32c(0, bytes + 8, size - 8))
         return damaged("has another checksum than was written", err);
     if (get_le(bytes + 24, 2) != STATE_BLOCK_VERSION)
-        return error_set(err, ERR_UNSUPPORTED, "a block of state has version %u, of a newer leat",
-                         (unsigned)get_le(bytes + 24, 2));
+        return state_version_error("a block of state", (uint32_t)get_le(bytes + 24, 2),
+                                   STATE_BLOCK_VERSION, err);
     *out = (struct state_block_info){.operator_id = (uint32_t)get_le(bytes + 12, 4),
                                      .record_count = (uint32_t)get_le(bytes + 28, 4),
                                      .epoch = get_le(bytes + 16, 8),
@@ -288,9 +318,10 @@ enum status state_records_next(struct state_records *records, struct state_recor
         value_bytes = state_get_varint(&in);
     }
     size_t room = (size_t)(in.end - in.at);
-    bool good = !in.failed && out->kind >= RECORD_VALUE && out->kind <= RECORD_DROP &&
+    bool has_value = out->kind == RECORD_VALUE || out->kind == RECORD_STAMPED;
+    bool good = !in.failed && out->kind >= RECORD_VALUE && out->kind <= RECORD_STAMPED &&
                 out->key_group < KEY_GROUP_COUNT && key_bytes <= room &&
-                value_bytes <= room - key_bytes && (out->kind == RECORD_VALUE || !value_bytes);
+                value_bytes <= room - key_bytes && (has_value || !value_bytes);
     if (!good)
         return damaged("has a record that is none", err);
     out->key = in.at;

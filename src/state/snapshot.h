@@ -3,13 +3,17 @@
  *   task: state_out_record() ... --block full--> give() ... --> I/O thread: state_block_seal(),
  * file file --> state_block_check() --> state_records_next() --> keyed state of the new run
  *
- * Block (version 1, little-endian), 32 bytes, then the records:
+ * Block (version 2, little-endian), 32 bytes, then the records:
  *   0 u32 magic "LKS1"   4 u32 CRC32C of all that follows   8 u32 bytes of the records
  *   12 u32 operator id   16 u64 epoch   24 u16 version   26 u8 first, 27 u8 last key group
  *   28 u32 number of records
  * Record: u8 kind | u8 table | u8 key group | varint namespace (zigzag) | varint key bytes |
  *   varint value bytes | key | value. A RECORD_DROP has only kind, table and namespace (key group
- *   0): everything of that table and namespace is gone. A tombstone has no value.
+ *   0): everything of that table and namespace is gone, in every key group. A tombstone has no
+ *   value. The value of a RECORD_STAMPED begins with the milliseconds of its last change (varint).
+ *
+ * An operator has at most one record of a key in an epoch, so the order within an epoch does not
+ * matter, but for drops, which come first. (Version 1, of before the first release, had two.)
  */
 #ifndef LEAT_STATE_SNAPSHOT_H
 #define LEAT_STATE_SNAPSHOT_H
@@ -18,9 +22,14 @@
 
 #define STATE_BLOCK_HEADER_BYTES 32u
 #define STATE_BLOCK_BYTES        (64u << 10) /* a block is handed over when it has so much */
-#define STATE_BLOCK_VERSION      1
+#define STATE_BLOCK_VERSION      2
 
-enum state_record_kind { RECORD_VALUE = 1, RECORD_TOMBSTONE = 2, RECORD_DROP = 3 };
+enum state_record_kind {
+    RECORD_VALUE = 1,
+    RECORD_TOMBSTONE = 2,
+    RECORD_DROP = 3,
+    RECORD_STAMPED = 4 /* a value of a table with a time to live */
+};
 
 struct state_record {
     enum state_record_kind kind;
@@ -36,8 +45,9 @@ struct state_block { /* one owner at a time */
     size_t reserved_bytes;
     uint32_t operator_id, record_count;
     uint64_t epoch;
-    uint8_t first_key_group, last_key_group;
-    struct buf bytes; /* header's room, then records */
+    uint8_t first_key_group, last_key_group; /* of its records */
+    uint64_t fold_bytes;                     /* of records in folded key groups */
+    struct buf bytes;                        /* header's room, then records */
 };
 void state_block_free(struct state_block *block); /* NULL is fine */
 /* Fills in the header: after it, bytes are what goes to disk. */
@@ -47,7 +57,7 @@ void state_block_seal(struct state_block *block);
 struct state_out {
     uint32_t operator_id;
     uint64_t epoch;
-    uint8_t first_key_group, last_key_group;
+    struct state_fold fold;                                 /* what the snapshot has whole */
     struct mem_owner *owner;                                /* of the blocks */
     void (*give)(void *context, struct state_block *block); /* takes the block over; any time */
     void *context;
@@ -96,6 +106,9 @@ uint64_t state_get_u64(struct state_bytes *in);
 uint8_t state_get_byte(struct state_bytes *in);
 uint64_t state_get_varint(struct state_bytes *in);
 const uint8_t *state_get_bytes(struct state_bytes *in, size_t *size_bytes); /* never NULL */
+/* The error for stored bytes of another version than this program's own. */
+enum status state_version_error(const char *what, uint32_t version, uint32_t own,
+                                struct error *err);
 /* ERR_CORRUPT unless all was read and nothing failed. */
 enum status state_get_end(const struct state_bytes *in, const char *what,
                           struct error *err) STATUS_CHECKED;

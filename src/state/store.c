@@ -4,6 +4,12 @@
  * consists of, so that the tail of a checkpoint that failed is nobody's. After a failure and after
  * a restart a new segment is begun: nothing is ever appended behind bytes that may be lost.
  *
+ * Folding: each checkpoint also writes some key groups whole, in turn, so many that a round is over
+ * by the time the changes since its begin are half the state (or FOLD_MIN). A segment in which
+ * everything is older than each key group's last fold is needed no more. So all segments together
+ * hold at most a round: the state, half of it in changes, and what is in the oldest segment
+ * besides.
+ *
  * Invariants: a segment is synced, and its name durable, before a manifest names it; what the
  * newest RETAINED manifests name is never removed.
  */
@@ -14,7 +20,8 @@
 #include <stdlib.h>
 
 #define MANIFEST_MAX  ((size_t)1 << 30)
-#define FULL_MIN      (1u << 20) /* changes up to this are never folded */
+#define FOLD_MIN      (1u << 19) /* bytes of changes that a round of folds takes at least */
+#define SEGMENT_FOLDS (KEY_GROUP_COUNT / 8) /* a segment with so many folds is full */
 #define MANIFESTS_MAX 4096
 
 void store_path(const struct checkpoint_store *store, const char *kind, uint64_t number,
@@ -85,12 +92,24 @@ const char *checkpoint_store_directory(const struct checkpoint_store *store)
     return store->directory;
 }
 
-bool checkpoint_wants_full(const struct checkpoint_store *store)
+/* Bytes of changes after which all key groups have been folded once more. */
+static uint64_t round_bytes(const struct checkpoint_store *store)
 {
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < store->kept[0].list.count; i++)
-        bytes += store->kept[0].list.segments[i].size_bytes;
-    return bytes > store->base_bytes * 2 + FULL_MIN;
+    return store->live_bytes / 2 > FOLD_MIN ? store->live_bytes / 2 : FOLD_MIN;
+}
+
+struct state_fold checkpoint_fold(const struct checkpoint_store *store)
+{
+    if (!store->kept[0].used)
+        return (struct state_fold){0, KEY_GROUP_COUNT};
+    struct state_fold fold = {0, 0};
+    for (uint32_t g = 1; g < KEY_GROUP_COUNT; g++)
+        if (store->bases[g] < store->bases[fold.first])
+            fold.first = g;
+    uint64_t due = store->change_bytes * KEY_GROUP_COUNT / round_bytes(store);
+    uint32_t left = KEY_GROUP_COUNT - fold.first;
+    fold.count = due < left ? (uint32_t)due : left;
+    return fold;
 }
 
 /* ---- names in the directory ---- */
@@ -149,14 +168,14 @@ static void prune(struct checkpoint_store *store)
 
 /* ---- writing ---- */
 
-void checkpoint_begin(struct checkpoint_store *store, bool full)
+void checkpoint_begin(struct checkpoint_store *store, struct state_fold fold)
 {
-    store->full = full;
-    store->first_bytes = store->file && !full && !store->is_spoilt ? store->file_end : 0;
-    if (!store->first_bytes)
+    if (store->is_spoilt || fold.count == KEY_GROUP_COUNT || store->file_folds >= SEGMENT_FOLDS)
         close_file(store);
+    store->fold = fold;
     store->is_spoilt = false;
     store->has_blocks = false;
+    store->written_bytes = store->fold_bytes = 0;
 }
 
 static enum status new_file(struct checkpoint_store *store, struct error *err)
@@ -164,6 +183,7 @@ static enum status new_file(struct checkpoint_store *store, struct error *err)
     char path[STORE_PATH_MAX];
     store->file_number = store->next_segment++;
     store->file_end = 0;
+    store->file_folds = 0;
     store->is_new_file = true;
     store_path(store, "segment", store->file_number, path);
     return io_open(store->io, path, IO_WRITE | IO_CREATE | IO_TRUNCATE, &store->file, err);
@@ -177,6 +197,8 @@ enum status checkpoint_block(struct checkpoint_store *store, const struct state_
     TRY(io_pwrite(store->io, store->file, block->bytes.data, block->bytes.length, store->file_end,
                   err));
     store->file_end += block->bytes.length;
+    store->written_bytes += block->bytes.length;
+    store->fold_bytes += block->fold_bytes;
     store->has_blocks = true;
     return OK;
 }
@@ -187,23 +209,52 @@ void checkpoint_abort(struct checkpoint_store *store)
     close_file(store);
 }
 
-/* The segments of the checkpoint being committed. */
-static enum status make_list(const struct checkpoint_store *store, struct segment_list *out,
+/* The segments of the checkpoint being committed: those that hold something that counts. */
+static enum status make_list(const struct checkpoint_store *store,
+                             const struct checkpoint *manifest, struct segment_list *out,
                              struct error *err)
 {
     const struct segment_list *before = &store->kept[0].list;
-    uint32_t count = store->full ? 0 : before->count;
-    struct checkpoint_segment *segments = mem_alloc((count + 2) * sizeof(*segments));
+    uint64_t oldest = manifest->epoch;
+    uint32_t count = 0;
+    struct checkpoint_segment *segments = mem_alloc((before->count + 1) * sizeof(*segments));
     if (!segments)
-        return error_memory(err, "segments of a checkpoint", count * sizeof(*segments));
-    if (count)
-        memcpy(segments, before->segments, count * sizeof(*segments));
-    if (store->has_blocks && count && segments[count - 1].number == store->file_number)
-        count--;
+        return error_memory(err, "segments of a checkpoint", before->count * sizeof(*segments));
+    for (uint32_t g = 0; g < KEY_GROUP_COUNT; g++)
+        oldest = manifest->bases[g] < oldest ? manifest->bases[g] : oldest;
+    for (uint32_t i = 0; i < before->count; i++)
+        if (before->segments[i].last_epoch >= oldest &&
+            !(store->has_blocks && before->segments[i].number == store->file_number))
+            segments[count++] = before->segments[i];
     if (store->has_blocks)
-        segments[count++] = (struct checkpoint_segment){store->file_number, store->file_end};
+        segments[count++] =
+            (struct checkpoint_segment){store->file_number, store->file_end, manifest->epoch};
     *out = (struct segment_list){segments, count};
     return OK;
+}
+
+/* What the manifest says of folds; the store has it once it is durable. */
+static void fill_sizes(const struct checkpoint_store *store, struct checkpoint *manifest)
+{
+    memcpy(manifest->bases, store->bases, sizeof(manifest->bases));
+    for (uint32_t g = 0; g < store->fold.count; g++)
+        manifest->bases[store->fold.first + g] = manifest->epoch;
+    manifest->live_bytes = store->live_bytes -
+                           store->live_bytes * store->fold.count / KEY_GROUP_COUNT +
+                           store->fold_bytes;
+    manifest->next_segment = store->next_segment;
+}
+
+static void take_sizes(struct checkpoint_store *store, const struct checkpoint *manifest)
+{
+    uint64_t round = round_bytes(store), changes = store->change_bytes;
+    uint64_t answered = round * store->fold.count / KEY_GROUP_COUNT;
+    changes = changes > answered ? changes - answered : 0;
+    changes += store->written_bytes - store->fold_bytes;
+    store->change_bytes = changes < round ? changes : round;
+    store->live_bytes = manifest->live_bytes;
+    store->file_folds += store->has_blocks ? store->fold.count : 0;
+    memcpy(store->bases, manifest->bases, sizeof(store->bases));
 }
 
 static enum status publish(struct checkpoint_store *store, const struct checkpoint *manifest,
@@ -231,13 +282,11 @@ enum status checkpoint_commit(struct checkpoint_store *store, struct checkpoint 
                               struct error *err)
 {
     struct segment_list list = {0};
-    uint64_t full_bytes = store->full && store->has_blocks ? store->file_end : 0;
-    enum status status = make_list(store, &list, err);
+    fill_sizes(store, manifest);
+    enum status status = make_list(store, manifest, &list, err);
     if (status == OK) {
         manifest->segments = list.segments;
         manifest->segment_count = list.count;
-        manifest->next_segment = store->next_segment;
-        manifest->base_bytes = store->full ? full_bytes : store->base_bytes;
         status = publish(store, manifest, err);
         manifest->segments = NULL;
         manifest->segment_count = 0;
@@ -250,7 +299,7 @@ enum status checkpoint_commit(struct checkpoint_store *store, struct checkpoint 
     list_clear(&store->kept[1].list);
     store->kept[1] = store->kept[0];
     store->kept[0] = (struct kept_checkpoint){true, manifest->epoch, list};
-    store->base_bytes = manifest->base_bytes;
+    take_sizes(store, manifest);
     prune(store);
     return OK;
 }
@@ -391,7 +440,8 @@ enum status checkpoint_store_load(struct checkpoint_store *store, struct checkpo
         error_hint(err, "to begin anew, without the state, move that directory away");
     }
     if (status == OK && *out) {
-        store->base_bytes = (*out)->base_bytes;
+        store->live_bytes = (*out)->live_bytes;
+        memcpy(store->bases, (*out)->bases, sizeof(store->bases));
         if (store->next_segment < (*out)->next_segment)
             store->next_segment = (*out)->next_segment;
     }

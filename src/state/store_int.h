@@ -24,15 +24,20 @@ struct checkpoint_store {
     struct mem_owner *owner;
     char directory[STORE_DIRECTORY_MAX];
     struct kept_checkpoint kept[STORE_RETAINED]; /* newest first */
-    uint64_t next_segment, base_bytes;
+    uint64_t next_segment;
+    /* of the newest checkpoint */
+    uint64_t live_bytes, bases[KEY_GROUP_COUNT];
+    uint64_t change_bytes; /* written since, beside folds, that no fold has answered */
     /* the segment that is appended to; NULL: the next block begins one */
     struct io_file *file;
     uint64_t file_number, file_end;
-    bool is_new_file; /* its name is not durable yet */
-    bool is_spoilt;   /* a checkpoint failed: not to be appended to */
+    bool is_new_file;    /* its name is not durable yet */
+    bool is_spoilt;      /* a checkpoint failed: not to be appended to */
+    uint32_t file_folds; /* key groups that were folded into it */
     /* the checkpoint being written */
-    bool full, has_blocks;
-    uint64_t first_bytes;
+    struct state_fold fold;
+    bool has_blocks;
+    uint64_t written_bytes, fold_bytes;
 };
 
 void store_path(const struct checkpoint_store *store, const char *kind, uint64_t number,

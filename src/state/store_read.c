@@ -150,6 +150,19 @@ void checkpoint_reader_free(struct checkpoint_reader *reader)
     mem_free(reader);
 }
 
+/* Does the block have anything of these key groups that no fold has superseded? */
+static bool counts(const struct checkpoint *checkpoint, const struct state_block_info *info,
+                   uint32_t first_key_group, uint32_t last_key_group)
+{
+    uint32_t first =
+        info->first_key_group > first_key_group ? info->first_key_group : first_key_group;
+    uint32_t last = info->last_key_group < last_key_group ? info->last_key_group : last_key_group;
+    for (uint32_t g = first; g <= last; g++)
+        if (checkpoint->bases[g] <= info->epoch)
+            return true;
+    return false;
+}
+
 enum status checkpoint_blocks(struct checkpoint_reader *reader, uint32_t operator_id,
                               uint32_t first_key_group, uint32_t last_key_group,
                               enum status (*each)(void *context, const uint8_t *block,
@@ -164,8 +177,7 @@ enum status checkpoint_blocks(struct checkpoint_reader *reader, uint32_t operato
         const struct block_place *place = &reader->blocks[i];
         struct state_block_info info;
         if (place->info.operator_id != operator_id ||
-            place->info.first_key_group > last_key_group ||
-            place->info.last_key_group < first_key_group)
+            !counts(reader->checkpoint, &place->info, first_key_group, last_key_group))
             continue;
         status = read_block(reader->store, reader->files[place->segment], place->offset,
                             place->offset + place->info.size_bytes, &window, &info, err);

@@ -1,17 +1,17 @@
 /* table.c - keyed rows in memory. See table.h for the layout.
  *
- * Does not know what values mean; which rows a checkpoint writes is in table_track.c.
+ * Does not know what values mean; the index is in table_index.c, what a checkpoint writes in
+ * table_track.c.
  *
- * Index: open addressing, linear probing, at most 3/4 full, power of two. A slot is 0 when empty;
- * row 0 of page 0 is never given out, so no used slot is 0. Removal shifts later entries back, so
- * there are no tombstones and a probe ends at the first empty slot.
- *
- * Pages: the first ones of a group are small (many groups hold a handful of keys), later ones 64
+ * Pages: the first ones of a group are small (many groups hold a handful of keys), later ones 32
  * KB. A row larger than a quarter of a page gets a page of its own, freed with it. Freed rows are
  * linked by size class: exact up to 1 KB, then powers of two, to which such rows are rounded up.
  *
- * Invariants: slots point to live rows only; a live row has key_bytes <= KEY_BYTES_MAX, a freed one
- * ROW_FREED; units of a page below the group's next_unit are rows one after another.
+ * Row: [hash 4 | mark 4 | value | stamp 8, with a time to live | key]. A key of a megabyte or more
+ * has its size in four bytes before it.
+ *
+ * Invariants: slots point to rows that are not freed; units of a page below the group's next_unit
+ * are rows one after another; row 0 of page 0 is never given out.
  * Owner thread: the task of the operator.
  */
 #include "state/table.h"
@@ -47,6 +47,7 @@ enum status state_table_new(struct state_table **out, const struct state_table_s
 {
     must(spec->value_bytes % 8 == 0 && spec->first_key_group <= spec->last_key_group);
     must(spec->last_key_group < KEY_GROUP_COUNT);
+    must(spec->ttl_ms == 0 || spec->now_us);
     uint32_t group_count = spec->last_key_group - spec->first_key_group + 1;
     size_t bytes = sizeof(struct state_table) + group_count * sizeof(struct group);
     TRY(mem_reserve(spec->owner, bytes, err));
@@ -56,14 +57,19 @@ enum status state_table_new(struct state_table **out, const struct state_table_s
         return error_memory(err, "keyed state", bytes);
     }
     table->value_bytes = spec->value_bytes;
+    table->stamp_bytes = spec->ttl_ms ? sizeof(int64_t) : 0;
     table->first_group = spec->first_key_group;
     table->group_count = group_count;
     table->owner = spec->owner;
     table->bytes = bytes;
     table->write = spec->write;
     table->write_context = spec->write_context;
-    table->track.epoch = spec->write ? spec->epoch : 0;
-    must(!spec->write || (table->track.epoch > 0 && table->track.epoch <= STATE_EPOCH_MASK));
+    table->track.epoch = spec->write ? 1 : 0;
+    table->track.always = spec->ttl_ms ? STATE_ROW_EPOCH + 1 : 0;
+    table->ttl_ms = spec->ttl_ms;
+    table->now_us = spec->now_us;
+    table->clear = spec->clear;
+    table->clear_context = spec->clear_context;
     *out = table;
     return OK;
 }
@@ -78,7 +84,7 @@ void state_table_free(struct state_table *table)
         for (uint32_t p = 0; p < group->page_count; p++)
             table_give(table, group->pages[p].bytes, group->pages[p].size_bytes);
         table_give(table, group->pages, group->page_capacity * sizeof(struct page));
-        table_give(table, group->slots, ((size_t)group->mask + 1) * sizeof(uint32_t));
+        table_give(table, group->slots, group->capacity * sizeof(uint32_t));
         table_give(table, group->free_heads, CLASS_COUNT * sizeof(uint32_t));
     }
     struct mem_owner *owner = table->owner;
@@ -87,7 +93,14 @@ void state_table_free(struct state_table *table)
     mem_release(owner, bytes);
 }
 
-/* ---- rows ---- */
+struct group *table_group(struct state_table *table, uint64_t hash)
+{
+    uint32_t number = key_group_of_hash(hash) - table->first_group;
+    must(number < table->group_count);
+    return &table->groups[number];
+}
+
+/* ---- a row ---- */
 
 static uint32_t class_of(uint32_t units)
 {
@@ -102,9 +115,10 @@ static uint32_t class_of(uint32_t units)
 /* Units of a row with that key, rounded up to what its class gives out. */
 static uint32_t row_units(const struct state_table *table, uint32_t key_bytes)
 {
-    uint64_t bytes = sizeof(struct state_row) + (uint64_t)table->value_bytes + key_bytes;
+    uint64_t bytes = sizeof(struct state_row) + (uint64_t)table->value_bytes + table->stamp_bytes +
+                     (key_bytes >= ROW_SIZE_MAX ? sizeof(uint32_t) : 0) + key_bytes;
     uint32_t units = (uint32_t)((bytes + UNIT_BYTES - 1) / UNIT_BYTES);
-    if (units <= EXACT_CLASSES || units * UNIT_BYTES > OWN_PAGE_BYTES)
+    if (units <= EXACT_CLASSES || units * (uint64_t)UNIT_BYTES > OWN_PAGE_BYTES)
         return units;
     uint32_t size = EXACT_CLASSES * 2;
     while (size < units)
@@ -112,21 +126,47 @@ static uint32_t row_units(const struct state_table *table, uint32_t key_bytes)
     return size;
 }
 
-static struct state_row *row_at(const struct group *group, uint32_t number)
+struct str state_row_key(const struct state_table *table, const uint8_t *value)
 {
-    return (struct state_row *)(group->pages[number >> PAGE_BITS].bytes +
-                                (size_t)(number & UNIT_MASK) * UNIT_BYTES);
+    const uint8_t *at = value + table->value_bytes + table->stamp_bytes;
+    uint32_t size = state_row_of((uint8_t *)value)->mark >> ROW_SIZE_SHIFT;
+    if (size == ROW_SIZE_MAX) {
+        memcpy(&size, at, sizeof(size));
+        at += sizeof(size);
+    }
+    return (struct str){(const char *)at, size};
 }
 
-static const uint8_t *key_of(const struct state_table *table, const struct state_row *row)
+uint32_t state_row_key_group(const uint8_t *value)
 {
-    return row->value + table->value_bytes;
+    return state_row_of((uint8_t *)value)->mark >> ROW_GROUP_SHIFT & (KEY_GROUP_COUNT - 1);
 }
 
-const uint8_t *state_row_key(const struct state_table *table, const uint8_t *value)
+bool state_table_has_ttl(const struct state_table *table)
 {
-    return value + table->value_bytes;
+    return table->stamp_bytes > 0;
 }
+
+int64_t state_row_stamp(const struct state_table *table, const uint8_t *value)
+{
+    int64_t stamp_ms;
+    memcpy(&stamp_ms, value + table->value_bytes, sizeof(stamp_ms));
+    return stamp_ms;
+}
+
+void state_row_set_stamp(const struct state_table *table, uint8_t *value, int64_t stamp_ms)
+{
+    memcpy(value + table->value_bytes, &stamp_ms, sizeof(stamp_ms));
+}
+
+/* As Flink's TtlUtils.expired: the moment itself is too late. */
+bool table_row_expired(const struct state_table *table, const struct state_row *row)
+{
+    return table->stamp_bytes &&
+           *table->now_us / 1000 - state_row_stamp(table, row->value) >= table->ttl_ms;
+}
+
+/* ---- making and freeing rows ---- */
 
 static enum status grow_page_list(struct state_table *table, struct group *group, struct error *err)
 {
@@ -188,14 +228,14 @@ static enum status next_page(struct state_table *table, struct group *group, uin
     group->next_unit = 0;
     if (number == 0) { /* row number 0 means "none" */
         struct freed_row *unused = (struct freed_row *)group->pages[0].bytes;
-        *unused = (struct freed_row){.units = 1, .key_bytes = ROW_FREED};
+        *unused = (struct freed_row){.mark = ROW_FREED | 1u << ROW_SIZE_SHIFT};
         group->next_unit = 1;
     }
     return OK;
 }
 
-static enum status row_new(struct state_table *table, struct group *group, const void *key,
-                           uint32_t key_bytes, uint64_t hash, uint32_t *out, struct error *err)
+enum status table_row_new(struct state_table *table, struct group *group, const void *key,
+                          uint32_t key_bytes, uint64_t hash, uint32_t *out, struct error *err)
 {
     if (key_bytes > KEY_BYTES_MAX)
         return error_set(err, ERR_LIMIT, "a key of %u bytes", key_bytes);
@@ -203,11 +243,11 @@ static enum status row_new(struct state_table *table, struct group *group, const
     bool own = units * (uint64_t)UNIT_BYTES > OWN_PAGE_BYTES;
     if (!group->page_count)
         TRY(next_page(table, group, own ? 1 : units, err));
-    if (!own && group->free_heads && class_of(units) < CLASS_COUNT)
+    if (!own && group->free_heads)
         number = group->free_heads[class_of(units)];
     if (number) {
-        struct freed_row *freed = (struct freed_row *)row_at(group, number);
-        group->free_heads[class_of(units)] = freed->next;
+        group->free_heads[class_of(units)] =
+            ((struct freed_row *)table_row_at(group, number))->next;
     } else if (own) {
         TRY(own_page(table, group, units, &number, err));
     } else {
@@ -216,260 +256,55 @@ static enum status row_new(struct state_table *table, struct group *group, const
         number = group->filling << PAGE_BITS | group->next_unit;
         group->next_unit += units;
     }
-    struct state_row *row = row_at(group, number);
-    row->hash = hash;
-    row->key_bytes = key_bytes;
-    row->mark = table->parity;
+    struct state_row *row = table_row_at(group, number);
+    bool is_long = key_bytes >= ROW_SIZE_MAX;
+    uint8_t *at = row->value + table->value_bytes + table->stamp_bytes;
+    row->hash = table_hash(hash);
+    row->mark = group->parity | key_group_of_hash(hash) << ROW_GROUP_SHIFT |
+                (is_long ? ROW_SIZE_MAX : key_bytes) << ROW_SIZE_SHIFT;
     memset(row->value, 0, table->value_bytes);
-    memcpy(row->value + table->value_bytes, key, key_bytes);
-    group->row_count++;
-    table->row_count++;
+    if (table->stamp_bytes)
+        state_row_set_stamp(table, row->value, *table->now_us / 1000);
+    if (is_long)
+        memcpy(at, &key_bytes, sizeof(key_bytes));
+    memcpy(at + (is_long ? sizeof(key_bytes) : 0), key, key_bytes);
     *out = number;
     return OK;
 }
 
-/* ---- index ---- */
-
-static uint32_t slot_of(uint64_t hash, uint32_t number)
+static void units_free(struct state_table *table, struct group *group, uint32_t number,
+                       uint32_t units)
 {
-    return (uint32_t)(hash >> 49 & 0xff) << 24 | number;
-}
-
-static uint32_t tag_of(uint64_t hash)
-{
-    return (uint32_t)(hash >> 49 & 0xff) << 24;
-}
-
-#define TAG_MASK 0xff000000u
-#define ROW_MASK 0x00ffffffu
-
-static enum status grow_index(struct state_table *table, struct group *group, struct error *err)
-{
-    uint32_t capacity = group->slots ? (group->mask + 1) * 2 : SLOTS_MIN;
-    void *block;
-    TRY(table_take(table, capacity * sizeof(uint32_t), true, &block, err));
-    uint32_t *slots = block;
-    for (uint32_t i = 0; group->slots && i <= group->mask; i++) {
-        if (!group->slots[i])
-            continue;
-        uint64_t hash = row_at(group, group->slots[i] & ROW_MASK)->hash;
-        uint32_t at = (uint32_t)hash & (capacity - 1);
-        while (slots[at])
-            at = (at + 1) & (capacity - 1);
-        slots[at] = group->slots[i];
-    }
-    if (group->slots)
-        table_give(table, group->slots, ((size_t)group->mask + 1) * sizeof(uint32_t));
-    group->slots = slots;
-    group->mask = capacity - 1;
-    return OK;
-}
-
-static bool key_equal(const uint8_t *a, const uint8_t *b, uint32_t bytes)
-{
-    uint64_t left, right;
-    if (bytes < 8)
-        return memcmp(a, b, bytes) == 0;
-    for (uint32_t i = 0; i + 8 < bytes; i += 8) {
-        memcpy(&left, a + i, 8);
-        memcpy(&right, b + i, 8);
-        if (left != right)
-            return false;
-    }
-    memcpy(&left, a + bytes - 8, 8);
-    memcpy(&right, b + bytes - 8, 8);
-    return left == right;
-}
-
-static bool row_matches(const struct state_table *table, const struct state_row *row,
-                        const uint8_t *key, uint32_t key_bytes, uint64_t hash)
-{
-    return row->hash == hash && row->key_bytes == key_bytes &&
-           key_equal(key_of(table, row), key, key_bytes);
-}
-
-/* The value of the key, or NULL with *at = the slot where it would go. */
-static uint8_t *probe(const struct state_table *table, const struct group *group,
-                      const uint8_t *key, uint32_t key_bytes, uint64_t hash, uint32_t *at)
-{
-    uint32_t position = (uint32_t)hash & group->mask, tag = tag_of(hash);
-    for (;; position = (position + 1) & group->mask) {
-        uint32_t slot = group->slots[position];
-        if (!slot)
-            break;
-        if ((slot & TAG_MASK) != tag)
-            continue;
-        struct state_row *row = row_at(group, slot & ROW_MASK);
-        if (row_matches(table, row, key, key_bytes, hash))
-            return row->value;
-    }
-    *at = position;
-    return NULL;
-}
-
-struct group *table_group(struct state_table *table, uint64_t hash)
-{
-    uint32_t number = key_group_of_hash(hash) - table->first_group;
-    must(number < table->group_count);
-    return &table->groups[number];
-}
-
-enum status table_insert(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
-                         uint64_t hash, uint8_t **out, struct error *err)
-{
-    struct group *group = table_group(table, hash);
-    uint32_t number = 0, at;
-    if (!group->slots || (uint64_t)group->row_count * 4 >= ((uint64_t)group->mask + 1) * 3)
-        TRY(grow_index(table, group, err));
-    TRY(row_new(table, group, key, key_bytes, hash, &number, err));
-    uint8_t *found = probe(table, group, key, key_bytes, hash, &at);
-    must(!found);
-    group->slots[at] = slot_of(hash, number);
-    *out = row_at(group, number)->value;
-    return OK;
-}
-
-/* Bring the slots, then the rows of keys [from, to) into the caches. */
-static void prefetch(struct state_table *table, const struct key_batch *keys, uint32_t from,
-                     uint32_t to)
-{
-    for (uint32_t i = from; i < to; i++) {
-        const struct group *group = table_group(table, keys->hashes[i]);
-        if (group->slots)
-            __builtin_prefetch(&group->slots[(uint32_t)keys->hashes[i] & group->mask]);
-    }
-    for (uint32_t i = from; i < to; i++) {
-        const struct group *group = table_group(table, keys->hashes[i]);
-        if (!group->slots)
-            continue;
-        uint32_t position = (uint32_t)keys->hashes[i] & group->mask;
-        uint32_t tag = tag_of(keys->hashes[i]), slot;
-        while ((slot = group->slots[position]) && (slot & TAG_MASK) != tag)
-            position = (position + 1) & group->mask;
-        if (slot)
-            __builtin_prefetch(row_at(group, slot & ROW_MASK), 1);
-    }
-}
-
-uint8_t *table_find(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
-                    uint64_t hash)
-{
-    struct group *group = table_group(table, hash);
-    uint32_t at;
-    return group->slots ? probe(table, group, key, key_bytes, hash, &at) : NULL;
-}
-
-static uint8_t *find_one(struct state_table *table, const struct key_batch *keys, uint32_t i)
-{
-    return table_find(table, keys->bytes.data + keys->offsets[i],
-                      keys->offsets[i + 1] - keys->offsets[i], keys->hashes[i]);
-}
-
-enum status state_table_upsert(struct state_table *table, const struct key_batch *keys,
-                               uint8_t **values, uint16_t *fresh, uint32_t *fresh_count,
-                               struct error *err)
-{
-    bool is_large = table->bytes > SMALL_BYTES;
-    uint32_t made = 0;
-    if (fresh_count)
-        *fresh_count = 0;
-    for (uint32_t from = 0; from < keys->count; from += CHUNK) {
-        uint32_t to = keys->count - from < CHUNK ? keys->count : from + CHUNK;
-        if (is_large)
-            prefetch(table, keys, from, to);
-        for (uint32_t i = from; i < to; i++) {
-            values[i] = find_one(table, keys, i);
-            if (values[i])
-                continue;
-            TRY(table_insert(table, keys->bytes.data + keys->offsets[i],
-                             keys->offsets[i + 1] - keys->offsets[i], keys->hashes[i], &values[i],
-                             err));
-            if (fresh) {
-                fresh[made++] = (uint16_t)i;
-                *fresh_count = made;
-            }
-        }
-    }
-    return OK;
-}
-
-void state_table_find(struct state_table *table, const struct key_batch *keys, uint8_t **values)
-{
-    bool is_large = table->bytes > SMALL_BYTES;
-    for (uint32_t from = 0; from < keys->count; from += CHUNK) {
-        uint32_t to = keys->count - from < CHUNK ? keys->count : from + CHUNK;
-        if (is_large)
-            prefetch(table, keys, from, to);
-        for (uint32_t i = from; i < to; i++)
-            values[i] = find_one(table, keys, i);
-    }
-}
-
-/* ---- removal ---- */
-
-/* Take the slot out and move later ones of the same run back where their probes would miss them. */
-static void remove_slot(struct group *group, uint32_t hole)
-{
-    for (uint32_t at = hole;;) {
-        at = (at + 1) & group->mask;
-        uint32_t slot = group->slots[at];
-        if (!slot)
-            break;
-        uint32_t home = (uint32_t)row_at(group, slot & ROW_MASK)->hash & group->mask;
-        if (((at - home) & group->mask) >= ((at - hole) & group->mask)) {
-            group->slots[hole] = slot;
-            hole = at;
-        }
-    }
-    group->slots[hole] = 0;
-}
-
-void table_row_free(struct state_table *table, struct group *group, uint32_t number,
-                    struct state_row *row)
-{
-    uint32_t units = row_units(table, row->key_bytes), page = number >> PAGE_BITS;
-    struct freed_row *freed = (struct freed_row *)row;
-    if ((number & UNIT_MASK) == 0 && page != 0 &&
-        units * (uint64_t)UNIT_BYTES == group->pages[page].size_bytes && page != group->filling) {
+    struct freed_row *freed = (struct freed_row *)table_row_at(group, number);
+    uint32_t page = number >> PAGE_BITS;
+    if (units * (uint64_t)UNIT_BYTES > OWN_PAGE_BYTES) {
         table_give(table, group->pages[page].bytes, group->pages[page].size_bytes);
         group->pages[page] = (struct page){NULL, 0, group->own_freed};
         group->own_freed = page;
         return;
     }
-    *freed = (struct freed_row){.units = units, .key_bytes = ROW_FREED};
+    *freed = (struct freed_row){.mark = ROW_FREED | units << ROW_SIZE_SHIFT};
     if (!group->free_heads) {
         void *heads;
         if (table_take(table, CLASS_COUNT * sizeof(uint32_t), true, &heads, NULL) != OK)
             return; /* without memory for the lists the row's space is lost until the table is */
         group->free_heads = heads;
     }
-    if (class_of(units) < CLASS_COUNT) {
-        freed->next = group->free_heads[class_of(units)];
-        group->free_heads[class_of(units)] = number;
-    }
+    freed->next = group->free_heads[class_of(units)];
+    group->free_heads[class_of(units)] = number;
 }
 
-uint32_t table_unlink(struct state_table *table, struct state_row *row)
+void table_row_free(struct state_table *table, struct state_row *row)
 {
-    struct group *group = table_group(table, row->hash);
-    uint32_t position = (uint32_t)row->hash & group->mask, tag = tag_of(row->hash), slot;
-    for (;; position = (position + 1) & group->mask) {
-        slot = group->slots[position];
-        must(slot);
-        if ((slot & TAG_MASK) == tag && row_at(group, slot & ROW_MASK) == row)
-            break;
-    }
-    remove_slot(group, position);
-    group->row_count--;
-    table->row_count--;
-    return slot & ROW_MASK;
+    struct group *group = table_group_of_row(table, row);
+    uint32_t units = row_units(table, (uint32_t)state_row_key(table, row->value).length);
+    units_free(table, group, table_unlink(group, row), units);
 }
 
 void state_table_discard(struct state_table *table, uint8_t *value)
 {
-    struct state_row *row = state_row_of(value);
-    uint32_t number = table_unlink(table, row);
-    table_row_free(table, table_group(table, row->hash), number, row);
+    table->row_count--;
+    table_row_free(table, state_row_of(value));
 }
 
 void state_table_remove(struct state_table *table, uint8_t *value)
@@ -479,8 +314,9 @@ void state_table_remove(struct state_table *table, uint8_t *value)
         state_table_discard(table, value);
         return;
     }
-    must((row->mark & STATE_EPOCH_MASK) == table->track.epoch);
-    table_keep_dead(row, table_unlink(table, row));
+    must((row->mark & STATE_ROW_EPOCH) == table->track.epoch);
+    row->mark |= ROW_DEAD;
+    table->row_count--;
 }
 
 /* ---- all rows ---- */
@@ -503,13 +339,14 @@ uint32_t state_table_scan(struct state_table *table, struct state_cursor *cursor
             while (cursor->unit < end) {
                 if (count == max)
                     return count;
-                struct state_row *row = row_at(group, cursor->page << PAGE_BITS | cursor->unit);
-                if (row->key_bytes == ROW_FREED) {
-                    cursor->unit += ((struct freed_row *)row)->units;
+                struct state_row *row =
+                    table_row_at(group, cursor->page << PAGE_BITS | cursor->unit);
+                if (row->mark & ROW_FREED) {
+                    cursor->unit += row->mark >> ROW_SIZE_SHIFT;
                     continue;
                 }
-                cursor->unit += row_units(table, row->key_bytes);
-                if (!(row->mark & STATE_ROW_DEAD))
+                cursor->unit += row_units(table, (uint32_t)state_row_key(table, row->value).length);
+                if (!(row->mark & ROW_DEAD))
                     values[count++] = row->value;
             }
         }

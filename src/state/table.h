@@ -3,11 +3,15 @@
  * One table is 128 key groups (those of its range), each with its own index and pages, so that
  * growing touches one group at a time and a group can move to another subtask.
  *
- *   group: slots [tag 8 | row 24] --row--> page (2 KB .. 64 KB): [header | value | key] [header ...
+ *   group: slots [row 24 | tag 8] --row--> page (2 KB .. 32 KB): [header | value | key] [header ...
  *
- * The row number is page (12 bits) and 16-byte unit in the page (12 bits). A row never moves; it
+ * The row number is page (12 bits) and 8-byte unit in the page (12 bits). A row never moves; it
  * lives until state_table_remove. Access is batched: all slots are prefetched, then all rows, then
- * compared, so that a table far larger than the caches costs about one miss a key.
+ * compared, so that a table far larger than the caches costs about one miss a key. Beside value and
+ * key a row takes 8 bytes, 5 to 7 in the index, and what fills it up to a multiple of 8.
+ *
+ * Time to live: with `ttl_ms` a row that was not touched for so long is gone: look-ups do not find
+ * it, and state_table_expire frees it.
  *
  * Memory is reserved with the owner (ERR_BUDGET names it and the setting). One thread at a time.
  */
@@ -26,16 +30,20 @@ struct state_table_spec {
      * row as it is now; dead: its key is gone, only the key counts. */
     void (*write)(void *context, const uint8_t *value, bool dead);
     void *write_context;
-    uint32_t epoch; /* with write: the one that is under way, at least 1 */
+    int64_t ttl_ms;        /* 0: for ever */
+    const int64_t *now_us; /* with ttl_ms: the clock, read at each look-up and touch */
+    /* Lets go of what the value of an expired row owns. NULL: nothing. */
+    void (*clear)(void *context, uint8_t *value);
+    void *clear_context;
 };
 
 /* In front of every value. Values are aligned to 8. */
 struct state_row {
-    uint64_t hash;
-    uint32_t key_bytes;
-    uint32_t mark;   /* epoch of the last change, and STATE_ROW_* */
+    uint32_t hash;   /* 32 bits of the key's hash, below those of the key group */
+    uint32_t mark;   /* flags, key group and size of the key (table_int.h) */
     uint8_t value[]; /* value_bytes, then the key */
 };
+#define STATE_ROW_EPOCH 3u /* of mark: which epoch it was touched in; 0: none that counts */
 
 enum status state_table_new(struct state_table **out, const struct state_table_spec *spec,
                             struct error *err) STATUS_CHECKED;
@@ -52,12 +60,22 @@ void state_table_find(struct state_table *table, const struct key_batch *keys, u
 /* The row is gone and its memory is used again (tracked: once its tombstone is durable); what the
  * value owned is the caller's business. A tracked row must have been touched in this epoch. */
 void state_table_remove(struct state_table *table, uint8_t *value);
+/* Looks at about max_rows rows, going round the table, and removes those that have expired;
+ * *removed counts them. */
+enum status state_table_expire(struct state_table *table, uint32_t max_rows, uint32_t *removed,
+                               struct error *err) STATUS_CHECKED;
 
 static inline struct state_row *state_row_of(uint8_t *value)
 {
     return (struct state_row *)(value - sizeof(struct state_row));
 }
-const uint8_t *state_row_key(const struct state_table *table, const uint8_t *value);
+struct str state_row_key(const struct state_table *table, const uint8_t *value);
+uint32_t state_row_key_group(const uint8_t *value);
+/* When a row of a table with a time to live was touched last, in milliseconds; and the reverse,
+ * while restoring. */
+int64_t state_row_stamp(const struct state_table *table, const uint8_t *value);
+void state_row_set_stamp(const struct state_table *table, uint8_t *value, int64_t stamp_ms);
+bool state_table_has_ttl(const struct state_table *table);
 
 /* Every row once, group by group, in the order they were made where none was removed. Zeroed at the
  * start. Rows may be removed behind the cursor; nothing may be inserted meanwhile. */
@@ -74,9 +92,9 @@ uint32_t state_table_scan(struct state_table *table, struct state_cursor *cursor
  *
  * At most one snapshot is under way: from barrier to committed or aborted. */
 
-#define STATE_EPOCH_MASK 0x1fffffffu
-struct state_table_epoch { /* the beginning of struct state_table */
-    uint32_t epoch;        /* 0: not tracked */
+struct state_table_track { /* the beginning of struct state_table */
+    uint32_t epoch;        /* 1 and 2 by turns, 0: not tracked */
+    uint32_t always;       /* touches are never short: they move the row's stamp */
 };
 enum status state_table_touch_slow(struct state_table *table, uint8_t *value,
                                    struct error *err) STATUS_CHECKED;
@@ -85,27 +103,32 @@ enum status state_table_touch_slow(struct state_table *table, uint8_t *value,
 static inline enum status STATUS_CHECKED state_table_touch(struct state_table *table,
                                                            uint8_t *value, struct error *err)
 {
-    if ((state_row_of(value)->mark & STATE_EPOCH_MASK) ==
-        ((const struct state_table_epoch *)table)->epoch)
+    const struct state_table_track *track = (const struct state_table_track *)table;
+    if (((state_row_of(value)->mark & STATE_ROW_EPOCH) | track->always) == track->epoch)
         return OK;
     return state_table_touch_slow(table, value, err);
 }
-/* A snapshot of the epoch under way begins; the next epoch is under way. full: of all rows, without
- * tombstones; else of those touched. */
-void state_table_barrier(struct state_table *table, bool full);
+/* Key groups [first, first + count) that a snapshot writes as a whole. */
+struct state_fold {
+    uint32_t first, count;
+};
+/* A snapshot of the epoch under way begins, and the next epoch: it has the rows that were touched,
+ * with tombstones, and all rows of the key groups to be folded. */
+void state_table_barrier(struct state_table *table, struct state_fold fold);
 bool state_table_in_snapshot(const struct state_table *table); /* one is under way */
 /* Writes at most about max_rows rows of the snapshot; true: there are no more. */
 bool state_table_step(struct state_table *table, uint32_t max_rows);
 void state_table_committed(struct state_table *table);
 /* What the snapshot had is part of the epoch under way. */
 void state_table_aborted(struct state_table *table);
-/* Restoring: a row as a checkpoint of `epoch` has it, in the order of their epochs, before anything
- * else is done with the table, which is in a later epoch. *value is the row's value, zeroed or
- * older. dead: the row that the caller has to discard, or NULL. Within an epoch a value counts more
- * than a tombstone of the same key, whatever their order. */
+/* Restoring, before anything else is done with the table: *value is the row's value, zeroed where
+ * it was not there. */
 enum status state_table_restore(struct state_table *table, const void *key, uint32_t key_bytes,
-                                uint64_t hash, uint32_t epoch, bool dead, uint8_t **value,
-                                struct error *err) STATUS_CHECKED;
+                                uint64_t hash, uint8_t **value, struct error *err) STATUS_CHECKED;
+/* The row's value, or NULL; expired ones too. */
+uint8_t *state_table_peek(struct state_table *table, const void *key, uint32_t key_bytes,
+                          uint64_t hash);
+/* Removes a row without a trace: while restoring. */
 void state_table_discard(struct state_table *table, uint8_t *value);
 
 uint64_t state_table_rows(const struct state_table *table);

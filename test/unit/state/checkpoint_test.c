@@ -14,10 +14,7 @@ static struct mem_owner owner;
 static struct state_block *make_block(uint32_t operator_id, uint64_t epoch, uint32_t records)
 {
     static struct state_block *made;
-    struct state_out out = {.operator_id = operator_id,
-                            .epoch = epoch,
-                            .last_key_group = KEY_GROUP_COUNT - 1,
-                            .owner = &owner};
+    struct state_out out = {.operator_id = operator_id, .epoch = epoch, .owner = &owner};
     made = NULL;
     for (uint32_t i = 0; i < records; i++) {
         uint8_t key[8] = {(uint8_t)i, (uint8_t)epoch}, value[3] = {1, 2, (uint8_t)epoch};
@@ -60,7 +57,7 @@ static enum status make_checkpoint(struct checkpoint_store *store, uint64_t epoc
     };
     struct checkpoint manifest = manifest_of(epoch, operators, 2);
     enum status status = OK;
-    checkpoint_begin(store, full);
+    checkpoint_begin(store, (struct state_fold){0, full ? KEY_GROUP_COUNT : 0});
     for (int i = 0; i < 2 && status == OK; i++) {
         struct state_block *block = make_block(4, epoch, 5);
         if (!block)
@@ -158,7 +155,7 @@ TEST(what_was_committed_is_found)
     }
     files = 0;
     CHECK_OK(io_list(io, DIR, count_file, NULL, &err));
-    CHECK_INT(files, 3); /* two manifests, the segment of both */
+    CHECK_INT(files, 4); /* two manifests, the folded segment, the changes since */
     checkpoint_store_close(store);
     simio_crash(io);
     CHECK(loads(io, 20, 18, &err));
@@ -172,7 +169,7 @@ TEST(what_was_committed_is_found)
     CHECK_INT(damage.length, 0);
     checkpoint_free(checkpoint);
     CHECK_OK(make_checkpoint(store, 21, false, &err));
-    checkpoint_begin(store, false);
+    checkpoint_begin(store, (struct state_fold){0, 0});
     struct state_block *block = make_block(4, 22, 5);
     CHECK_OK(checkpoint_block(store, block, &err));
     state_block_free(block);
@@ -180,9 +177,95 @@ TEST(what_was_committed_is_found)
     CHECK(loads(io, 21, 18, &err));
     CHECK_OK(make_checkpoint(store, 22, false, &err));
     CHECK(loads(io, 22, 18, &err));
-    CHECK(!checkpoint_wants_full(store));
+    CHECK_INT(checkpoint_fold(store).count, 0);
     checkpoint_store_close(store);
     buf_fini(&damage);
+    simio_free(io);
+}
+
+/* ---- folds: keys of 24 bytes with values of 16, of which a few change between checkpoints */
+
+#define GROUP_KEYS 200u
+
+struct fold_total {
+    struct io *io;
+    uint64_t segment_bytes;
+};
+static enum status add_size(void *context, const char *name, struct error *err)
+{
+    struct fold_total *total = context;
+    struct io_stat stat;
+    char path[300];
+    snprintf(path, sizeof(path), DIR "/%s", name);
+    TRY(io_stat(total->io, path, &stat, err));
+    total->segment_bytes += strncmp(name, "segment", 7) == 0 ? stat.size_bytes : 0;
+    return OK;
+}
+
+static void put_key(struct state_out *out, uint32_t group, uint32_t number)
+{
+    uint8_t key[24] = {(uint8_t)group, (uint8_t)number}, value[16] = {(uint8_t)out->epoch};
+    state_out_record(out, &(struct state_record){.kind = RECORD_VALUE,
+                                                 .key_group = (uint8_t)group,
+                                                 .key = key,
+                                                 .key_bytes = sizeof(key),
+                                                 .value = value,
+                                                 .value_bytes = sizeof(value)});
+}
+
+static struct checkpoint_store *fold_store;
+static void write_now(void *context, struct state_block *block)
+{
+    struct error err = {0};
+    state_block_seal(block);
+    must(checkpoint_block(fold_store, block, &err) == OK);
+    state_block_free(block);
+}
+
+/* One checkpoint with `changes` changed keys and what the store wants folded; *folded groups. */
+static uint64_t fold_checkpoint(uint64_t epoch, uint32_t changes, uint32_t *folded,
+                                struct error *err)
+{
+    struct checkpoint manifest = manifest_of(epoch, NULL, 0);
+    struct state_fold fold = checkpoint_fold(fold_store);
+    struct state_out out = {
+        .operator_id = 4, .epoch = epoch, .fold = fold, .owner = &owner, .give = write_now};
+    checkpoint_begin(fold_store, fold);
+    for (uint32_t i = 0; i < changes; i++)
+        put_key(&out, (uint32_t)(epoch * 31 + i) % KEY_GROUP_COUNT, i % GROUP_KEYS);
+    for (uint32_t g = 0; g < fold.count; g++)
+        for (uint32_t k = 0; k < GROUP_KEYS; k++)
+            put_key(&out, fold.first + g, k);
+    state_out_end(&out);
+    must(out.failure.code == OK && checkpoint_commit(fold_store, &manifest, err) == OK);
+    *folded = fold.count;
+    return out.bytes;
+}
+
+/* What is superseded never outgrows the state, and no checkpoint after the first writes it whole.
+ */
+TEST(folds_keep_up_with_changes)
+{
+    struct error err = {0};
+    struct io *io = simio_new(1);
+    mem_owner_init(&owner, NULL, "test");
+    CHECK_OK(checkpoint_store_open(&fold_store, io, DIR, &owner, &err));
+    uint32_t folded = 0, rounds = 0, most = 0;
+    uint64_t live = fold_checkpoint(1, 0, &folded, &err);
+    CHECK_INT(folded, KEY_GROUP_COUNT);
+    for (uint64_t epoch = 2; epoch < 300; epoch++) {
+        struct fold_total total = {io, 0};
+        fold_checkpoint(epoch, GROUP_KEYS * KEY_GROUP_COUNT / 50, &folded, &err);
+        most = folded > most ? folded : most;
+        rounds += folded;
+        CHECK_OK(io_list(io, DIR, add_size, &total, &err));
+        if (total.segment_bytes > 2 * live + (1 << 20))
+            CHECK_FAIL("epoch %d: %d KB for a state of %d KB", (int)epoch,
+                       (int)(total.segment_bytes >> 10), (int)(live >> 10));
+    }
+    CHECK(most <= 10);
+    CHECK(rounds > 5 * KEY_GROUP_COUNT);
+    checkpoint_store_close(fold_store);
     simio_free(io);
 }
 

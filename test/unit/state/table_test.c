@@ -58,7 +58,7 @@ static bool check_scan(struct state_table *table)
     while ((count = state_table_scan(table, &cursor, values, 100)) > 0) {
         for (uint32_t i = 0; i < count; i++) {
             uint32_t number;
-            memcpy(&number, state_row_key(table, values[i]), 4);
+            memcpy(&number, state_row_key(table, values[i]).data, 4);
             if (number >= KEYS_MAX || !model.present[number] || model.row[number] != values[i])
                 return false;
         }

@@ -99,6 +99,7 @@ struct blocks {
     struct state_block *blocks[BLOCKS_MAX];
 };
 static struct blocks committed, pending;
+static uint64_t bases[KEY_GROUP_COUNT];
 static bool wrong;
 
 static void take_block(void *context, struct state_block *block)
@@ -204,9 +205,9 @@ static bool restored_is(const struct model *model, uint64_t epoch, uint32_t part
             struct state_block *block = committed.blocks[b];
             struct state_block_info info;
             good = state_block_check(block->bytes.data, block->bytes.length, &info, &err) == OK &&
-                   info.epoch == block->epoch && info.operator_id == 77 &&
-                   keyed_state_restore(&world.keyed, block->bytes.data, &info, first, last, &err) ==
-                       OK;
+                   info.epoch == block->epoch && info.operator_id == 77;
+            good = good && keyed_state_restore(&world.keyed, block->bytes.data, &info, first, last,
+                                               &err) == OK;
         }
         good = good && equals(&world, model, first, last);
         world_fini(&world);
@@ -216,11 +217,27 @@ static bool restored_is(const struct model *model, uint64_t epoch, uint32_t part
     return good;
 }
 
-static void commit(struct world *world, bool full)
+/* Blocks that are older than every group's last fold are thrown away. */
+static void drop_superseded(void)
+{
+    uint64_t oldest = UINT64_MAX;
+    uint32_t kept = 0;
+    for (uint32_t g = 0; g < KEY_GROUP_COUNT; g++)
+        oldest = bases[g] < oldest ? bases[g] : oldest;
+    for (uint32_t i = 0; i < committed.count; i++)
+        if (committed.blocks[i]->epoch < oldest)
+            state_block_free(committed.blocks[i]);
+        else
+            committed.blocks[kept++] = committed.blocks[i];
+    committed.count = kept;
+}
+
+static void commit(struct world *world, struct state_fold fold, uint64_t epoch)
 {
     keyed_state_committed(&world->keyed);
-    if (full)
-        drop_blocks(&committed);
+    for (uint32_t g = 0; g < fold.count; g++)
+        bases[fold.first + g] = epoch;
+    drop_superseded();
     for (uint32_t i = 0; i < pending.count; i++) {
         state_block_seal(pending.blocks[i]);
         must(committed.count < BLOCKS_MAX);
@@ -231,13 +248,17 @@ static void commit(struct world *world, bool full)
 
 static bool snapshot(struct world *world, uint64_t epoch, struct error *err)
 {
-    bool full = draw(5) == 0, good = draw(4) != 0;
+    bool good = draw(4) != 0;
+    struct state_fold fold = {(uint32_t)draw(KEY_GROUP_COUNT), 0};
+    fold.count = (uint32_t)draw(KEY_GROUP_COUNT + 1 - fold.first);
+    if (draw(5) == 0)
+        fold = (struct state_fold){0, KEY_GROUP_COUNT};
     struct state_out out = {.operator_id = 77,
                             .epoch = epoch,
-                            .last_key_group = KEY_GROUP_COUNT - 1,
+                            .fold = fold,
                             .owner = &world->owner,
                             .give = take_block};
-    keyed_state_barrier(&world->keyed, full, &out);
+    keyed_state_barrier(&world->keyed, &out);
     at_barrier = now;
     while (!keyed_state_step(&world->keyed, 1 + (uint32_t)draw(30)))
         for (uint64_t i = draw(CHANGES); i > 0; i--)
@@ -250,7 +271,7 @@ static bool snapshot(struct world *world, uint64_t epoch, struct error *err)
     if (out.failure.code != OK)
         good = false;
     if (good) {
-        commit(world, full);
+        commit(world, fold, epoch);
     } else {
         keyed_state_aborted(&world->keyed);
         drop_blocks(&pending);
@@ -265,9 +286,10 @@ TEST(snapshots_of_random_changes)
     key_batch_init(&keys, 64 << 20);
     for (uint64_t seed = 1; seed <= 30; seed++) {
         struct world world;
-        uint64_t first_epoch = seed % 2 ? 1 : STATE_EPOCH_MASK - 5; /* the marks wrap */
+        uint64_t first_epoch = 1;
         random_state = seed;
         memset(&now, 0, sizeof(now));
+        memset(bases, 0, sizeof(bases));
         world_init(&world, first_epoch, 0, KEY_GROUP_COUNT - 1);
         for (uint64_t epoch = first_epoch; epoch < first_epoch + 25; epoch++) {
             for (uint64_t i = draw(8) ? draw(4 * CHANGES) : 0; i > 0; i--)
@@ -294,18 +316,15 @@ TEST(a_delta_has_what_changed)
     world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
     CHECK_OK(find(&world, 5, 0, &table, &err));
     for (uint64_t epoch = 1; epoch <= 3; epoch++) {
-        struct state_out out = {.operator_id = 77,
-                                .epoch = epoch,
-                                .last_key_group = KEY_GROUP_COUNT - 1,
-                                .owner = &world.owner,
-                                .give = take_block};
+        struct state_out out = {
+            .operator_id = 77, .epoch = epoch, .owner = &world.owner, .give = take_block};
         for (uint32_t k = 0; k < (epoch == 1 ? 200 : 10 * epoch); k++) {
             must(one_key(k % 40 == 7 ? 1 : k));
             CHECK_OK(state_table_upsert(table->rows, &keys, &value, NULL, NULL, &err));
             CHECK_OK(state_table_touch(table->rows, value, &err));
             CHECK_OK(state_table_touch(table->rows, value, &err));
         }
-        keyed_state_barrier(&world.keyed, false, &out);
+        keyed_state_barrier(&world.keyed, &out);
         while (!keyed_state_step(&world.keyed, 7))
             ;
         state_out_end(&out);
@@ -328,6 +347,7 @@ TEST(every_allocation_fails_once)
         struct world world;
         random_state = 99;
         memset(&now, 0, sizeof(now));
+        memset(bases, 0, sizeof(bases));
         key_batch_init(&keys, 64 << 20);
         world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
         uint64_t before = mem_alloc_count();
@@ -335,13 +355,13 @@ TEST(every_allocation_fails_once)
         for (uint64_t epoch = 1; epoch < 4; epoch++) {
             struct state_out out = {.operator_id = 77,
                                     .epoch = epoch,
-                                    .last_key_group = KEY_GROUP_COUNT - 1,
+                                    .fold = {0, epoch == 2 ? KEY_GROUP_COUNT : 0},
                                     .owner = &world.owner,
                                     .give = take_block};
             for (uint32_t i = 0; i < 2 * CHANGES; i++)
                 if (change(&world, &err) != OK)
                     error_clear(&err);
-            keyed_state_barrier(&world.keyed, epoch == 2, &out);
+            keyed_state_barrier(&world.keyed, &out);
             at_barrier = now;
             while (!keyed_state_step(&world.keyed, 20))
                 for (uint32_t i = 0; i < 5; i++)
@@ -349,7 +369,7 @@ TEST(every_allocation_fails_once)
                         error_clear(&err);
             state_out_end(&out);
             if (out.failure.code == OK) {
-                commit(&world, epoch == 2);
+                commit(&world, out.fold, epoch);
             } else {
                 keyed_state_aborted(&world.keyed);
                 drop_blocks(&pending);
