@@ -63,7 +63,7 @@ def produce(*arguments, **options):
 def run_measured(sql, data, cores="0", settings=()):
     """CPU seconds, children none, wall seconds, largest memory in MB of one `leat run`."""
     import time
-    command = ["taskset", "-c", cores, LEAT, "run", "--data", data]
+    command = ["taskset", "-c", cores, LEAT, "run", "--again", "--data", data]
     for setting in settings:
         command += ["--set", setting]
     command += ["-e", sql]

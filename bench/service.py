@@ -83,7 +83,8 @@ def main():
         for i in range(10):
             db = os.path.join(scratch, f"first{i}.db")
             begin = time.monotonic()
-            job = start(orders_table("orders", bounded=False) + TOTALS.replace("{db}", db), data)
+            job = start(orders_table("orders", bounded=False) + TOTALS.replace("{db}", db), data, "--set",
+                        f"pipeline.name=first{i}")
             wait_for(db, 1)
             times.append((time.monotonic() - begin) * 1000)
             stop(job)

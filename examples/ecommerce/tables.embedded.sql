@@ -2,9 +2,6 @@
 -- embedded broker, the results in a SQLite file, the orders from a generator. For a Kafka cluster, another
 -- database or orders of your own only this file changes.
 
--- What was read and counted is kept every second: a second run goes on from there.
-SET 'execution.checkpointing.interval' = '1 s';
-
 -- Orders as they arrive, JSON, one record each. kafka_partition and kafka_offset are a record's place.
 CREATE TABLE order_events (
   order_id BIGINT,

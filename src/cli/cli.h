@@ -44,7 +44,8 @@ struct process {
     struct io_pool *pool;
     struct plugin_context context;
     const char *data_directory;
-    bool listen; /* run the broker's listener */
+    bool data_given; /* --data */
+    bool listen;     /* run the broker's listener */
     struct socket_address address;
     bool address_given;
     struct {
@@ -78,9 +79,9 @@ void process_check_dashboards(struct process *process,
                               void (*each)(void *context, const struct error *err));
 /* After the jobs and before the engine is freed; live pages are told. */
 void process_close_http(struct process *process);
-/* Makes and locks the data directory: engine_checkpoints.directory, of a struct process.
- * Idempotent, any thread. */
-enum status process_data_directory(void *process, const char **out,
+/* Makes and locks the data directory: engine_checkpoints.directory, of a struct process. Asked for
+ * it was by an option: --data, --broker, --http, --dashboard, no file. Idempotent, any thread. */
+enum status process_data_directory(void *process, bool needed, const char **out,
                                    struct error *err) STATUS_CHECKED;
 /* Stops the broker; ERR_* when something could not be made durable. */
 enum status process_fini(struct process *process, struct error *err) STATUS_CHECKED;

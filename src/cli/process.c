@@ -154,9 +154,12 @@ static enum status lock_directory(struct process *process, struct error *err)
     return status;
 }
 
-enum status process_data_directory(void *context, const char **out, struct error *err)
+enum status process_data_directory(void *context, bool needed, const char **out, struct error *err)
 {
     struct process *process = context;
+    *out = NULL;
+    if (!needed && !process->data_given && !process->listen && !process->http.wanted)
+        return OK;
     mutex_lock(&process->shared->mutex);
     enum status status = process->shared->lock ? OK : lock_directory(process, err);
     mutex_unlock(&process->shared->mutex);

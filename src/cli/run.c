@@ -105,6 +105,7 @@ static enum status take_option(struct run *run, const char *name, const char *va
         run->allow_changed_query = true;
     } else if (strcmp(name, "--data") == 0) {
         run->process.data_directory = value;
+        run->process.data_given = true;
     } else if (strcmp(name, "--broker") == 0) {
         run->process.listen = true;
         run->process.address_given = value != NULL;

@@ -8,8 +8,8 @@
  * get a reference by engine_job_find. Jobs run on the runtime's workers; callbacks of a query come
  * from there.
  *
- * A job that an INSERT starts has checkpoints where the process has a place for them and
- * execution.checkpointing.interval is set; started again it goes on from the last one (recovery.c).
+ * A job that an INSERT starts has checkpoints where the process has a place for them
+ * (execution.checkpointing.interval); started again it goes on from the last one (recovery.c).
  *
  * What is not here yet: restarts after a failure and the persisted catalog.
  */
@@ -23,11 +23,12 @@ struct session;
 struct engine_job;
 
 struct engine_checkpoints {
-    /* The data directory; the first call makes and locks it. May block on the local disk. NULL:
-     * there is none, and jobs have no checkpoints. */
-    enum status (*directory)(void *context, const char **out, struct error *err);
+    /* The data directory, made and locked by the first call. needed false: only where the process
+     * has been asked for one, else *out NULL. May block on the local disk. NULL: there is none, and
+     * jobs have no checkpoints. */
+    enum status (*directory)(void *context, bool needed, const char **out, struct error *err);
     void *context;
-    bool again;               /* a bounded job that has finished is run anew */
+    bool again;               /* a job that has finished is run anew */
     bool allow_changed_query; /* state that the statement no longer fits is left behind */
 };
 

@@ -6,6 +6,7 @@
 #include "os/thread.h"
 #include "os/zonefile.h"
 #include "plugin/endpoint.h"
+#include "state/checkpoint.h"
 
 #define SETTING_TEXT_MAX 256
 
@@ -53,7 +54,8 @@ struct engine_job {
     struct checkpoint_store *store;
     struct checkpoint *from; /* NULL: it begins empty */
     struct job_checkpoints checkpoints;
-    struct engine_job *next; /* under the engine's mutex, as is `listed` */
+    uint8_t parent[CHECKPOINT_LINEAGE_BYTES]; /* checkpoints.parent, where that is given */
+    struct engine_job *next;                  /* under the engine's mutex, as is `listed` */
     bool listed;
     _Atomic uint32_t refs; /* the list's and engine_job_find's */
 };
@@ -81,6 +83,8 @@ struct engine {
 };
 
 /* settings.c */
+#define CHECKPOINT_INTERVAL "execution.checkpointing.interval"
+bool session_was_set(const struct session *session, const char *key); /* not the default */
 enum status settings_apply(struct session *session, struct error *err) STATUS_CHECKED;
 enum status settings_reset(struct session *session, const char *key,
                            struct error *err) STATUS_CHECKED;

@@ -1,6 +1,10 @@
 /* recovery.c - what a job that is started goes on from: the newest checkpoint under its name, when
  * the statement's state still fits it.
  *
+ * A job without end has checkpoints always; one with an end where the process was given a data
+ * directory, or the interval was set: a small run leaves nothing behind. One that has finished is
+ * not run again, unless its statement has become another or the user says so.
+ *
  *   DATA/checkpoints/NAME/   NAME: the job's name, other letters than [A-Za-z0-9._-] as %XX; the
  *                            second job of a run under a name has "~2" behind it
  *
@@ -64,15 +68,12 @@ static void put_name(struct buf *out, const char *name, uint32_t ordinal)
         buf_printf(out, "~%u", ordinal);
 }
 
-static enum status open_store(struct engine_job *job, struct error *err)
+static enum status open_store(struct engine_job *job, const char *data, struct error *err)
 {
     struct engine *engine = job->engine;
-    const struct engine_checkpoints *config = &engine->config.checkpoints;
-    const char *data;
     uint32_t ordinal = 1;
     struct buf path;
     TRY(count_name(engine, job->plan->job_name, &ordinal, err));
-    TRY(config->directory(config->context, &data, err));
     buf_init(&path, LIST_BYTES_MAX);
     buf_printf(&path, "%s/checkpoints/", data);
     put_name(&path, job->plan->job_name, ordinal);
@@ -143,13 +144,15 @@ static enum status check_fit(const struct engine_job *job, struct error *err)
 
 /* ---- open ---- */
 
-/* The directory without what was in it. */
+/* The directory without what was in it; what comes then has the old lineage as its parent. */
 static enum status begin_anew(struct engine_job *job, struct error *err)
 {
     struct engine *engine = job->engine;
     struct io *io = engine->config.context->io;
     struct checkpoint_store *store = job->store;
     job->store = NULL;
+    memcpy(job->parent, job->from->lineage, sizeof(job->parent));
+    job->checkpoints.parent = job->parent;
     checkpoint_free(job->from);
     job->from = NULL;
     enum status status = io_remove_tree(io, checkpoint_store_directory(store), err);
@@ -196,20 +199,42 @@ static enum status load(struct engine_job *job, struct error *err)
     return status;
 }
 
+/* NULL: the job has no checkpoints. */
+static enum status find_data(const struct session *session, const struct engine_job *job,
+                             const char **out, struct error *err)
+{
+    const struct engine_checkpoints *config = &job->engine->config.checkpoints;
+    *out = NULL;
+    if (!config->directory || !session->settings.checkpoint_interval_ms ||
+        job->statement.kind != STATEMENT_INSERT)
+        return OK;
+    bool needed = !job->plan->bounded || session_was_set(session, CHECKPOINT_INTERVAL);
+    enum status status = config->directory(config->context, needed, out, err);
+    if (status == ERR_LOCKED)
+        error_hint(err, "another leat works on this data directory: give a different --data, or "
+                        "SET '" CHECKPOINT_INTERVAL "' = '0 ms' to run without checkpoints");
+    return status;
+}
+
+static bool is_same_statement(const struct engine_job *job)
+{
+    return strcmp(job->from->statement, job->plan->fingerprint) == 0;
+}
+
 enum status recovery_open(struct session *session, struct engine_job *job, bool *finished,
                           struct error *err)
 {
-    const struct engine_checkpoints *config = &job->engine->config.checkpoints;
-    int64_t interval_ms = session->settings.checkpoint_interval_ms;
-    if (!config->directory || interval_ms == 0 || job->statement.kind != STATEMENT_INSERT)
+    const char *data;
+    TRY(find_data(session, job, &data, err));
+    if (!data)
         return OK;
-    TRY(open_store(job, err));
+    TRY(open_store(job, data, err));
     TRY(load(job, err));
     if (job->from && job->from->end == CHECKPOINT_FINISHED) {
-        if (!config->again) {
-            *finished = true;
+        *finished = is_same_statement(job) && !job->engine->config.checkpoints.again &&
+                    !session->sql.restricted; /* who asks over HTTP asks anew */
+        if (*finished)
             return OK;
-        }
         TRY(begin_anew(job, err));
     }
     if (job->from) {
@@ -217,8 +242,9 @@ enum status recovery_open(struct session *session, struct engine_job *job, bool 
         logger_write(LOG_DEBUG, "checkpoint", "job '%s' goes on from checkpoint %llu",
                      job->plan->job_name, (unsigned long long)job->from->epoch);
     }
-    job->checkpoints = (struct job_checkpoints){
-        .store = job->store, .from = job->from, .interval_us = interval_ms * US_PER_MS};
+    job->checkpoints.store = job->store;
+    job->checkpoints.from = job->from;
+    job->checkpoints.interval_us = session->settings.checkpoint_interval_ms * US_PER_MS;
     return OK;
 }
 

@@ -74,12 +74,13 @@ static const struct option_def SETTINGS[] = {
      AT(state_ttl_ms),
      .default_value = "0 ms",
      .help = "State of a key not touched for so long may be dropped; 0: never."},
-    {.key = "execution.checkpointing.interval",
+    {.key = CHECKPOINT_INTERVAL,
      .kind = OPTION_DURATION,
      AT(checkpoint_interval_ms),
-     .default_value = "0 ms",
+     .default_value = "1 s",
      .help = "From one checkpoint of a job to the next, where anything has changed; 0: none are "
-             "made, and a job that is started again begins anew."},
+             "made, and a job that is started again begins anew. A job with an end has checkpoints "
+             "where a data directory is named (--data, --broker, --http) or this is set."},
     {.key = "table.dml-sync",
      .kind = OPTION_BOOL,
      AT(dml_sync),
@@ -202,6 +203,14 @@ enum status settings_reset(struct session *session, const char *key, struct erro
         mem_free(one);
     }
     return settings_apply(session, err);
+}
+
+bool session_was_set(const struct session *session, const char *key)
+{
+    for (const struct setting_given *given = session->given; given; given = given->next)
+        if (strcmp(given->key, key) == 0)
+            return true;
+    return false;
 }
 
 const char *session_get(const struct session *session, const char *key)

@@ -156,6 +156,9 @@ struct plan_node {
 struct plan {
     struct arena arena;
     const char *job_name;
+    /* What it does, options of its tables included, in however many parts it runs; "" of a SELECT
+     */
+    const char *fingerprint;
     uint32_t node_count;
     struct plan_node *const *nodes; /* by id: inputs before users */
     uint32_t root_count;

@@ -1,5 +1,5 @@
 /* state_names.c - under which names the state of operators lies in checkpoints, what it looks like,
- * and what it was made from (contracts.md rule 16).
+ * and what it was made from (contracts.md rule 16); and whether a statement is the same as another.
  *
  * A name comes from the statement, not from how it is run: exchanges, local phases and parallelism
  * are in none of the three. Equal names get an ordinal in the order of the plan.
@@ -10,7 +10,8 @@
 
 #include <inttypes.h>
 
-#define TEXT_MAX (1u << 20)
+#define TEXT_MAX       (1u << 20)
+#define ALL_VALUES_MAX ((size_t)1 << 30)
 
 static const char *keep_text(struct planner *planner, struct buf *text)
 {
@@ -105,6 +106,39 @@ static void put_upstream(struct buf *out, const struct plan_node *node, bool its
         buf_append_text(out, "]");
 }
 
+static void put_options(struct buf *out, const struct table_description *table)
+{
+    for (size_t i = 0; i < table->option_count; i++)
+        buf_printf(out, " %.*s=%.*s;", (int)table->options[i].key.length,
+                   table->options[i].key.data, (int)table->options[i].value.length,
+                   table->options[i].value.data);
+}
+
+/* Of the whole statement. */
+static enum status make_fingerprint(struct planner *planner)
+{
+    struct plan *plan = planner->plan;
+    struct buf text;
+    buf_init(&text, ALL_VALUES_MAX);
+    for (uint32_t i = 0; i < plan->root_count; i++)
+        put_upstream(&text, plan->roots[i], true);
+    for (uint32_t n = 0; n < planner->node_count; n++) {
+        const struct plan_node *node = planner->nodes[n];
+        if (node->op == PLAN_SOURCE)
+            put_options(&text, &node->source.table->description);
+        if (node->op == PLAN_SINK)
+            put_options(&text, &node->sink.table->description);
+        for (uint32_t i = 0; node->op == PLAN_VALUES && i < node->values.row_count; i++)
+            for (uint32_t c = 0; c < node->column_count; c++)
+                expr_format(&text, node->values.exprs[i * node->column_count + c], NULL);
+    }
+    plan->fingerprint =
+        arena_printf(planner->arena, "%016" PRIx64, hash_bytes(text.data, text.length));
+    enum status status = buf_check(&text, "a statement's fingerprint", planner->err);
+    buf_fini(&text);
+    return status == OK ? arena_check(planner->arena, "the plan", planner->err) : status;
+}
+
 static bool keeps_state(const struct plan_node *node)
 {
     switch (node->op) {
@@ -165,5 +199,5 @@ enum status plan_name_states(struct planner *planner)
             ordinal == 1 ? bases[i] : arena_printf(planner->arena, "%s#%u", bases[i], ordinal);
         TRY(name_node(planner, node));
     }
-    return OK;
+    return make_fingerprint(planner);
 }

@@ -129,8 +129,10 @@ static enum status commit(struct coordinator *coordinator, struct error *err)
                                   .epoch = atomic_load(&job->epoch),
                                   .created_us = io_wall_us(job->runtime->settings.io),
                                   .end = coordinator->end,
+                                  .statement = plan->fingerprint,
                                   .next_operator_id = coordinator->next_operator_id};
     memcpy(manifest.lineage, coordinator->lineage, sizeof(manifest.lineage));
+    memcpy(manifest.parent, coordinator->parent, sizeof(manifest.parent));
     uint32_t host_count = 0, used = 0;
     for (uint32_t t = 0; t < job->task_count; t++)
         host_count += job->tasks[t].host_count;
@@ -405,6 +407,20 @@ static void number_operators(struct coordinator *coordinator, const struct plan 
     }
 }
 
+static void take_lineage(struct coordinator *coordinator, struct io *io,
+                         const struct job_checkpoints *checkpoints)
+{
+    const struct checkpoint *from = checkpoints->from;
+    if (from && !checkpoints->parent) {
+        memcpy(coordinator->lineage, from->lineage, sizeof(coordinator->lineage));
+        memcpy(coordinator->parent, from->parent, sizeof(coordinator->parent));
+        return;
+    }
+    io->ops->random(io, coordinator->lineage, sizeof(coordinator->lineage));
+    if (checkpoints->parent)
+        memcpy(coordinator->parent, checkpoints->parent, sizeof(coordinator->parent));
+}
+
 enum status coordinator_init(struct job *job, struct error *err)
 {
     struct coordinator *coordinator = &job->coordinator;
@@ -422,10 +438,8 @@ enum status coordinator_init(struct job *job, struct error *err)
     if (checkpoints->from) {
         atomic_store(&job->epoch, checkpoints->from->epoch);
         atomic_store(&coordinator->resolved_epoch, checkpoints->from->epoch);
-        memcpy(coordinator->lineage, checkpoints->from->lineage, sizeof(coordinator->lineage));
-    } else {
-        io->ops->random(io, coordinator->lineage, sizeof(coordinator->lineage));
     }
+    take_lineage(coordinator, io, checkpoints);
     coordinator->begun_us = io_monotonic_us(io);
     coordinator->task.job = job;
     coordinator->task.is_coordinator = true;

@@ -67,6 +67,10 @@ struct job_callbacks {
 struct job_checkpoints {
     struct checkpoint_store *store; /* nobody else uses it meanwhile */
     const struct checkpoint *from;  /* the state to begin with; NULL: none */
+    /* With a lineage of its own (state/checkpoint.h), which comes from this one: what `from` had,
+     * or a job had that is run anew. NULL: from's goes on; of a job without `from`, it is a new
+     * one. */
+    const uint8_t *parent;
     /* From one that has begun to the next, where anything has changed since; 0: only those asked
      * for by job_barrier, and the last one. */
     int64_t interval_us;

@@ -231,7 +231,7 @@ struct coordinator {
         uint32_t id;
     } * ids; /* by plan node */
     uint32_t next_operator_id;
-    uint8_t lineage[CHECKPOINT_LINEAGE_BYTES];
+    uint8_t lineage[CHECKPOINT_LINEAGE_BYTES], parent[CHECKPOINT_LINEAGE_BYTES];
     struct mem_owner owner; /* of the blocks on their way */
     /* the tasks and the I/O job tell; under the mutex */
     struct mutex mutex;

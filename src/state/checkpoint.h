@@ -39,7 +39,11 @@ struct checkpoint {     /* a manifest */
     const char *job_name;
     uint64_t epoch;
     int64_t created_us; /* wall */
+    /* A history of epochs in which none is made twice with other rows; targets keep it beside what
+     * they have applied. Made new wherever it could be: a job that begins, a savepoint taken up. */
     uint8_t lineage[CHECKPOINT_LINEAGE_BYTES];
+    uint8_t parent[CHECKPOINT_LINEAGE_BYTES]; /* which it came from; zeros: none */
+    const char *statement;                    /* plan.fingerprint */
     enum checkpoint_end end;
     uint32_t next_operator_id;
     uint64_t next_segment;

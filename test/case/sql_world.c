@@ -60,7 +60,7 @@ static void observe(void *context, enum sim_signal signal, int64_t number)
         simio_advance_us(world->simulated, IDLE_US);
 }
 
-static enum status data_directory(void *context, const char **out, struct error *err)
+static enum status data_directory(void *context, bool needed, const char **out, struct error *err)
 {
     *out = DATA_DIRECTORY;
     return OK;

@@ -29,8 +29,15 @@ class Result:
         return f"exit {self.code}, stdout {self.out[:500]!r}, stderr {self.err[:2000]!r}"
 
 
+jobs = 0
+
+
 def start(*arguments, data=None, stdout=subprocess.PIPE, **options):
-    command = [LEAT, *(["run", "--data", data] if data else []), *arguments]
+    """With data: a run whose jobs are none of those before, whose checkpoints they would go on from."""
+    global jobs
+    jobs += 1
+    run = ["run", "--set", f"pipeline.name=job-{jobs}", "--data", data] if data else []
+    command = [LEAT, *run, *arguments]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
                             cwd=DIRECTORY, **options)
 

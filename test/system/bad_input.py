@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _bad import *  # noqa: E402,F403
 
 DATA = os.path.join(DIRECTORY, "data")
+OTHER = os.path.join(DIRECTORY, "other")  # while a broker works on DATA
 random.seed(int(os.environ.get("SEED", "1")))
 
 
@@ -114,13 +115,13 @@ def differences(have, expected):
             for place in sorted(set(have) | set(expected)) if have.get(place) != expected.get(place)][:4]
 
 
-def all_policies(servers, where):
+def all_policies(servers, where, data):
     database = os.path.join(DIRECTORY, where + ".db")
-    result = run("-e", job("rows", database, servers, "skip"), data=DATA)
+    result = run("-e", job("rows", database, servers, "skip"), data=data)
     check(result.clean() and result.code == 0 and out(database) == want, f"{where}: bad records are skipped",
           (differences(out(database), want), result))
     database = os.path.join(DIRECTORY, where + "_letters.db")
-    result = run("-e", job("rows", database, servers, "dead-letter", letters=True), data=DATA)
+    result = run("-e", job("rows", database, servers, "dead-letter", letters=True), data=data)
     letters = [row for row in rows_of(database, 'SELECT "offset", payload, "source", "partition", error_text '
                                                 'FROM rejected ORDER BY "offset"') if row[0] not in free]
     check(result.code == 0 and out(database) == want, f"{where}: good rows beside dead letters",
@@ -131,16 +132,16 @@ def all_policies(servers, where):
     check(letters and all("rows" in row[2] and row[3] == 0 and row[4] for row in letters),
           f"{where}: dead letters have topic, partition and a reason", [row[2:] for row in letters][:3])
     database = os.path.join(DIRECTORY, where + "_fail.db")
-    result = run("-e", job("rows", database, servers), data=DATA)
+    result = run("-e", job("rows", database, servers), data=data)
     check(result.clean() and result.code == 1 and result.says("rows", f"offset {bad[0]}", "leat.bad-rows"),
           f"{where}: without an option the job fails with place and option", result)
     database = os.path.join(DIRECTORY, where + "_ignore.db")
-    result = run("-e", job("rows", database, servers, ignore=True), data=DATA)
+    result = run("-e", job("rows", database, servers, ignore=True), data=data)
     check(result.clean() and result.code == 0 and out(database) == lenient, f"{where}: json.ignore-parse-errors",
           (differences(out(database), lenient), result))
 
 
-all_policies(SERVER, "remote")
+all_policies(SERVER, "remote", OTHER)
 result = run("-e", job("rows", os.path.join(DIRECTORY, "second.db")), data=DATA)
 check(result.clean() and result.code in (1, 2) and result.says("--data", DATA),
       "a second leat on the same data directory is refused with a hint", result)
@@ -149,23 +150,23 @@ check(result.clean() and result.code in (1, 2) and result.says("--data", DATA),
 for topic in ("orders_europe", "orders_asia", "customers"):
     produce(topic, [PLAIN])
 database = os.path.join(DIRECTORY, "missing.db")
-process = start("-e", job("orders_europ", database, SERVER, bounded=False), data=DATA)
+process = start("-e", job("orders_europ", database, SERVER, bounded=False), data=OTHER)
 time.sleep(3.5)
 alive = process.poll() is None
 result = stop(process)
 check(alive and result.code == 0 and result.says("orders_europ", "does not exist", "orders_europe'"),
       "remote: the job waits for a missing topic, says so and offers the nearest name", result)
-process = start("-e", job("later", database, SERVER, bounded=False), data=DATA)
+process = start("-e", job("later", database, SERVER, bounded=False), data=OTHER)
 time.sleep(2.5)
 produce("later", [PLAIN])
 check(wait_for(lambda: len(out(database)) == 1), "remote: a topic that is made later is read", out(database))
 stop(process)
-result = run("-e", job("bad/name", database, SERVER), data=DATA, seconds=10)
+result = run("-e", job("bad/name", database, SERVER), data=OTHER, seconds=10)
 check(result.clean() and result.code in (1, 2) and result.says("bad/name"), "a name that no topic can have", result)
 
 # ---- hostile peers while a job runs
 database = os.path.join(DIRECTORY, "running.db")
-process = start("-e", job("live", database, SERVER, "skip", bounded=False), data=DATA)
+process = start("-e", job("live", database, SERVER, "skip", bounded=False), data=OTHER)
 produce("live", [PLAIN])
 check(wait_for(lambda: rows_of(database, "SELECT COUNT(*) FROM rows_out") == [(1,)]), "a job runs")
 idle = []
@@ -199,7 +200,7 @@ check(wait_for(lambda: rows_of(database, "SELECT COUNT(*) FROM rows_out") == [(4
 result = stop(process)
 check(result.clean() and result.code == 0, "and ends", result)
 check(broker.stop() == 0, "the broker ends again", broker.text())
-process = start("-e", job("live", os.path.join(DIRECTORY, "none.db"), SERVER, bounded=False), data=DATA)
+process = start("-e", job("live", os.path.join(DIRECTORY, "none.db"), SERVER, bounded=False), data=OTHER)
 time.sleep(3.5)
 alive = process.poll() is None
 result = stop(process)
@@ -237,20 +238,20 @@ for answer, name in [(b"", "a broker that never answers"), (b"HTTP/1.1 400 Bad R
                      (random.randbytes(5000), "a peer that talks garbage")]:
     peer = Peer(answer)
     address = f"127.0.0.1:{PORT2}"
-    process = start("-e", job("live", os.path.join(DIRECTORY, "none.db"), address, bounded=False), data=DATA)
+    process = start("-e", job("live", os.path.join(DIRECTORY, "none.db"), address, bounded=False), data=OTHER)
     time.sleep(3.5)
     alive = process.poll() is None
     result = stop(process, 10)
     peer.close()
     check(alive and result.clean() and result.code == 0 and result.says(address), name + ": retried, and said", result)
 process = start("-e", job("live", os.path.join(DIRECTORY, "none.db"), "no-such-host.invalid:9092", bounded=False),
-                data=DATA)
+                data=OTHER)
 time.sleep(3.5)
 result = stop(process, 10)
 check(result.clean() and result.says("no-such-host.invalid"), "a host that is not there", result)
 
 # ---- the log in the process
-all_policies("embedded", "embedded")
+all_policies("embedded", "embedded", DATA)
 database = os.path.join(DIRECTORY, "made.db")
 result = run("-e", job("fresh", database), data=DATA)
 check(result.code == 0 and result.says("fresh"), "embedded: a missing topic is made with a notice", result)

@@ -33,9 +33,9 @@ check(code == 0 and seconds < 4 * slow, "Ctrl-C: over within seconds", code, sec
 check(all(viewer.wait(lambda name, data: name == "bye") == {} for viewer in viewers), "each viewer was told bye")
 
 
-def blocked():
+def blocked(name):
     """A job whose rows nobody takes: its sink cannot finish."""
-    one = subprocess.Popen([LEAT, "run", "--no-http", "--data", os.path.join(DIR, "other"), "-e",
+    one = subprocess.Popen([LEAT, "run", "--no-http", "--data", os.path.join(DIR, name), "-e",
                             "CREATE TABLE gen (s STRING) WITH ('connector'='datagen','fields.s.length'='1000');"
                             "CREATE TABLE shown (s STRING) WITH ('connector'='print');"
                             "INSERT INTO shown SELECT s FROM gen;"],
@@ -45,7 +45,7 @@ def blocked():
     return one
 
 
-one, two = blocked(), blocked()
+one, two = blocked("one"), blocked("two")
 began = time.monotonic()
 one.send_signal(signal.SIGINT)
 two.send_signal(signal.SIGINT)

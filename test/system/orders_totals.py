@@ -23,6 +23,7 @@ random.seed(int(os.environ.get("SEED", "1")))
 
 CARDS = ["Visa", "Master", "Maestro", "American Express", "Cirrus", "PayPal"]
 TABLES = f"""
+SET 'pipeline.name' = '{{db}}';
 CREATE TABLE orders (
   order_id BIGINT, order_product_name STRING, order_card_type STRING, order_amount DECIMAL(10, 2),
   order_datetime STRING, order_country_name STRING, order_city_name STRING,
@@ -100,11 +101,11 @@ def sql(db, servers="embedded", bounded=True, policy="skip", more=""):
             .replace("{policy}", policy).replace("{more}", more))
 
 
-def leat(text, *arguments):
+def leat(text, *arguments, data=DATA):
     path = os.path.join(DIRECTORY, "job.sql")
     with open(path, "w") as file:
         file.write(text)
-    return subprocess.Popen([LEAT, "run", "--data", DATA, *arguments, path],
+    return subprocess.Popen([LEAT, "run", "--data", data, *arguments, path],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -127,7 +128,7 @@ produced = subprocess.run(["kcat", "-P", "-b", SERVER, "-t", "orders", "-l", ord
 check(produced.returncode == 0, "kcat produces 100,000 orders", produced.stderr)
 
 db = os.path.join(DIRECTORY, "remote.db")
-job = leat(sql(db, servers=SERVER))
+job = leat(sql(db, servers=SERVER), data=os.path.join(DIRECTORY, "other"))
 out, err = job.communicate(timeout=60)
 check(job.returncode == 0 and totals(db) == want, "totals through librdkafka", (err, totals(db), want))
 broker.terminate()
@@ -189,7 +190,7 @@ connection = sqlite3.connect(db)
 connection.execute("DROP TABLE totals")
 connection.commit()
 connection.close()
-job = leat(sql(db))
+job = leat(sql(db).replace(db, "anew", 1))
 out, err = job.communicate(timeout=60)
 check(job.returncode == 0 and totals(db) == want, "totals after the result table was wiped",
       (err, totals(db)))

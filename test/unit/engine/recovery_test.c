@@ -31,7 +31,7 @@ struct world {
     struct error err;
 };
 
-static enum status directory(void *context, const char **out, struct error *err)
+static enum status directory(void *context, bool needed, const char **out, struct error *err)
 {
     *out = "/data";
     return OK;

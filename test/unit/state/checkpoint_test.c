@@ -39,6 +39,8 @@ static struct checkpoint manifest_of(uint64_t epoch, const struct checkpoint_ope
                                .epoch = epoch,
                                .created_us = 1000,
                                .lineage = {1, 2, 3},
+                               .parent = {4, 5},
+                               .statement = "statement",
                                .next_operator_id = 9,
                                .operator_count = count,
                                .operators = operators};
