@@ -3,7 +3,8 @@
  *
  * The input is a list of: file and flags (1 byte), length (2 bytes, little-endian), content. Flag
  * 0x10 makes the CRCs of the batches (or of the snapshot) in the content right, so that what lies
- * behind them is reached; 0x20 removes the mark of a clean stop. */
+ * behind them is reached; 0x20 removes the mark of a clean stop; with 0x40 the file is an index of
+ * aborted transactions. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,6 +36,9 @@ static const char *const files[16] = {DIR "/t-0/00000000000000000000.log",
                                       DIR "/u-0",
                                       DIR "/t-0/00000000002147483650.log",
                                       DIR "/t-0/09223372036854775806.log"};
+
+static const char *const aborted_files[2] = {DIR "/t-0/00000000000000000000.txnindex",
+                                             DIR "/t-0/00000000000000000005.txnindex"};
 
 #define SNAPSHOT 12
 
@@ -91,7 +95,12 @@ static struct log_offsets read_it(struct log *log)
         return offsets;
     struct log_partition *partition = log_topic_partition(topic, 0);
     log_partition_offsets(partition, &offsets);
-    check(offsets.log_start <= offsets.high_watermark && offsets.high_watermark == offsets.end);
+    check(offsets.log_start <= offsets.last_stable &&
+          offsets.last_stable <= offsets.high_watermark && offsets.high_watermark == offsets.end);
+    struct buf aborted;
+    buf_init(&aborted, 1 << 20);
+    (void)!log_aborted_list(partition, offsets.log_start, offsets.last_stable, &aborted, NULL);
+    buf_fini(&aborted);
     check(log_reader_open(&reader, partition, NULL) == OK);
     struct log_read read = {.offset = offsets.log_start,
                             .limit_offset = INT64_MAX,
@@ -127,7 +136,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (length > size - 3)
             length = size - 3;
         unclean |= data[0] & 0x20;
-        put_file(io, files[data[0] & 15], data + 3, length, data[0] & 0x10);
+        const char *path = data[0] & 0x40 ? aborted_files[data[0] & 1] : files[data[0] & 15];
+        put_file(io, path, data + 3, length, data[0] & 0x10);
         data += 3 + length;
         size -= 3 + length;
     }
@@ -138,7 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (log_close(log, NULL) == OK) {
             check(open_it(&log, io) == OK);
             struct log_offsets second = read_it(log);
-            check(first.end == second.end && first.log_start == second.log_start);
+            check(first.end == second.end && first.log_start == second.log_start &&
+                  first.last_stable == second.last_stable);
             (void)!log_close(log, NULL);
         }
     }

@@ -35,6 +35,7 @@
     X(ERR_CANCELLED, "cancelled")                                                                  \
     X(ERR_SEQUENCE, "out of order")                                                                \
     X(ERR_FENCED, "a newer one has taken over")                                                    \
+    X(ERR_TRANSACTION, "not in this state of its transaction")                                     \
     X(ERR_END, "end of input")
 
 enum status {

@@ -224,6 +224,21 @@ enum status record_batch_validate(const struct record_batch *batch, struct buf *
     return OK;
 }
 
+enum record_marker record_batch_marker(const struct record_batch *batch)
+{
+    struct record_cursor cursor;
+    struct record record;
+    uint32_t count = 0;
+    if (!(batch->attributes & RECORD_CONTROL) ||
+        record_batch_compression(batch) != COMPRESSION_NONE ||
+        record_cursor_open(&cursor, batch, NULL, 0, NULL) != OK ||
+        record_cursor_read(&cursor, &record, 1, &count, NULL) != OK || count != 1 ||
+        record.key_bytes < 4)
+        return RECORD_MARKER_NONE;
+    uint16_t type = get_be16(record.key + 2); /* behind the version */
+    return type <= RECORD_MARKER_COMMIT ? (enum record_marker)type : RECORD_MARKER_NONE;
+}
+
 void record_batch_set_base_offset(void *bytes, int64_t base_offset)
 {
     put_be64(bytes, (uint64_t)base_offset);

@@ -134,6 +134,17 @@ enum status record_batch_validate(const struct record_batch *batch, struct buf *
                                   size_t max_bytes, struct record_summary *out,
                                   struct error *err) STATUS_CHECKED;
 
+/* ---- control batches: markers that end a producer's transaction ---- */
+
+enum record_marker { RECORD_MARKER_ABORT = 0, RECORD_MARKER_COMMIT = 1, RECORD_MARKER_NONE = -1 };
+/* What a control batch says; NONE: it is none, or ends no transaction. The whole batch must be
+ * there: record_batch_parse, or a segment walk. */
+enum record_marker record_batch_marker(const struct record_batch *batch);
+/* Append a marker's batch to out. */
+enum status record_marker_build(struct buf *out, int64_t producer_id, int16_t producer_epoch,
+                                enum record_marker marker, int32_t coordinator_epoch,
+                                int64_t timestamp_ms, struct error *err) STATUS_CHECKED;
+
 /* ---- changing a batch in place; bytes is its first byte, header checked before ---- */
 
 void record_batch_set_base_offset(void *bytes, int64_t base_offset);   /* no CRC needed */

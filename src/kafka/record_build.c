@@ -114,3 +114,21 @@ enum status record_builder_finish(struct record_builder *builder, struct error *
     put_be32(data + 17, crc32c(0, data + 21, size_bytes - 21));
     return OK;
 }
+
+enum status record_marker_build(struct buf *out, int64_t producer_id, int16_t producer_epoch,
+                                enum record_marker marker, int32_t coordinator_epoch,
+                                int64_t timestamp_ms, struct error *err)
+{
+    struct record_builder builder;
+    uint8_t key[4], value[6];
+    put_be16(key, 0); /* versions of both */
+    put_be16(key + 2, (uint16_t)marker);
+    put_be16(value, 0);
+    put_be32(value + 2, (uint32_t)coordinator_epoch);
+    record_builder_begin(&builder, out, NULL, COMPRESSION_NONE);
+    builder.attributes |= RECORD_TRANSACTIONAL | RECORD_CONTROL;
+    builder.producer_id = producer_id;
+    builder.producer_epoch = producer_epoch;
+    record_builder_add(&builder, timestamp_ms, key, sizeof(key), value, sizeof(value), NULL, 0);
+    return record_builder_finish(&builder, err);
+}

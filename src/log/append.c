@@ -131,7 +131,8 @@ static void account(struct log_partition *partition, const struct log_append *ap
         must(status == OK);
         segment_note_batch(plan->active, &batch, plan->config.index_interval_bytes);
         if (plan->producer)
-            producer_note(&partition->producers, plan->producer, &batch, plan->now_ms);
+            transactions_note(&partition->transactions, plan->active, &partition->producers,
+                              plan->producer, &batch, plan->now_ms);
     }
     partition->end = append->next_offset;
     if (!power) {
@@ -178,9 +179,12 @@ static enum status check_producer(struct log_partition *partition, struct log_ap
     const struct producer_batch *duplicate;
 
     append->duplicate = false;
-    if (record_batch_header(&batch, append->batches, append->size_bytes, NULL) != OK ||
+    if (record_batch_parse(&batch, append->batches, append->size_bytes, NULL) != OK ||
         batch.producer_id < 0)
         return OK; /* stamp_batches says what is wrong */
+    if (batch.attributes & RECORD_CONTROL && record_batch_marker(&batch) == RECORD_MARKER_NONE)
+        return error_set(err, ERR_DATA, "partition %s: a control batch that is no marker",
+                         partition->name);
     TRY(producers_reserve(&partition->producers, batch.producer_id, plan->now_ms, &plan->producer,
                           err));
     enum status status = producer_check(plan->producer, &batch, &duplicate, err);
@@ -196,6 +200,22 @@ static enum status check_producer(struct log_partition *partition, struct log_ap
     return status;
 }
 
+/* Room for what the batch will do to the transactions, so that nothing can fail after the write. */
+static enum status reserve(struct log_partition *partition, const struct log_append *append,
+                           const struct plan *plan, struct error *err)
+{
+    struct record_batch batch;
+
+    if (!plan->producer)
+        return OK;
+    TRY(record_batch_header(&batch, append->batches, append->size_bytes, err));
+    mutex_lock(&partition->lock);
+    enum status status =
+        transactions_reserve(&partition->transactions, plan->active, plan->producer, &batch, err);
+    mutex_unlock(&partition->lock);
+    return status;
+}
+
 enum status log_producer_list(struct log_partition *partition, log_producer_fn each, void *context,
                               struct error *err)
 {
@@ -204,11 +224,13 @@ enum status log_producer_list(struct log_partition *partition, log_producer_fn e
     mutex_lock(&partition->append_lock);
     for (struct producer *producer = partition->producers.oldest; status == OK && producer;
          producer = producer->newer) {
-        if (producer->batch_count == 0)
+        static const struct producer_batch none = {.last_sequence = -1, .timestamp_ms = -1};
+        if (producer->epoch < 0)
             continue;
-        const struct producer_batch *last = &producer->batches[producer->batch_count - 1];
+        const struct producer_batch *last =
+            producer->batch_count ? &producer->batches[producer->batch_count - 1] : &none;
         const struct log_producer out = {producer->id, producer->epoch, last->last_sequence,
-                                         last->timestamp_ms};
+                                         last->timestamp_ms, producer->txn_first_offset};
         status = each(context, &out, err);
     }
     mutex_unlock(&partition->append_lock);
@@ -243,6 +265,8 @@ enum status log_append(struct log_partition *partition, struct log_append *appen
     rolled = must_roll(append, &plan, now_ms);
     if (rolled)
         status = roll(partition, &plan, err);
+    if (status == OK)
+        status = reserve(partition, append, &plan, err);
     if (status == OK)
         status = write_batches(partition, append, plan.active, err);
     if (status == OK)

@@ -2,9 +2,9 @@
  * layout.
  *
  * What it does: keeps the catalog of topics, appends validated record batches (v2, verbatim), tells
- * what is durable, keeps the sequences of idempotent producers, lets any thread read below the high
- * watermark, recovers after a crash. It does not know sockets, requests or groups (broker/), and
- * opens no record but to find a time.
+ * what is durable, keeps the sequences of idempotent producers and which of their transactions are
+ * open, lets any thread read below the high watermark, recovers after a crash. It does not know
+ * sockets, requests or groups (broker/), and opens no record but to find a time.
  *
  *   DIR/                                  one log; the caller holds the lock of the data directory
  *     leat-log.catalog                    topics, ids, configs, epoch, id counter; published whole
@@ -13,10 +13,13 @@
  *       partition.metadata                the topic's id, as Kafka writes it
  *       leader-epoch-checkpoint
  *       leat-checkpoint                   log start; offset below which all is known to be synced
- *       %020d.log .index .timeindex       a segment by its first offset; indexes once it is sealed
+ *       %020d.log .index .timeindex       a segment by its first offset; indexes once it is sealed,
+ *                 .txnindex                 this one where transactions were aborted
  *       %020d.snapshot                    the producers before the batch at this offset
  *
- * Offsets of a partition:  log start <= high watermark <= synced or written end <= end.
+ * Offsets of a partition:
+ *     log start <= last stable offset <= high watermark <= synced or written end <= end.
+ * Below the last stable offset no record belongs to a transaction that is still open.
  * Invariants: nothing at or past the high watermark is shown to a reader. With LOG_POWER the high
  * watermark is the fsynced end (its directory entry too), so no power cut takes back what was shown
  * or answered. A failed fsync fails the partition for the life of this process: appends are
@@ -190,15 +193,19 @@ struct log_append {
  * (deleted). Wakes watches by itself with LOG_PROCESS.
  * A batch with a producer id must be the only one. It is refused with ERR_SEQUENCE when it does not
  * follow the producer's last one and ERR_FENCED when its epoch is an old one; this holds over
- * restarts and crashes. */
+ * restarts and crashes. Its first transactional batch opens a transaction, a marker (a control
+ * batch, record_marker_build) ends it; between them a batch that is not transactional is refused
+ * with ERR_TRANSACTION. Who may append these is the caller's business (the broker's coordinator). A
+ * batch with a producer id but no sequence is not checked against others. */
 enum status log_append(struct log_partition *partition, struct log_append *append,
                        struct error *err) STATUS_CHECKED;
 
 struct log_producer { /* an idempotent producer of a partition */
     int64_t id;
     int32_t epoch;
-    int32_t last_sequence;
-    int64_t last_timestamp_ms;
+    int32_t last_sequence;     /* -1: none */
+    int64_t last_timestamp_ms; /* -1: none */
+    int64_t txn_first_offset;  /* of its open transaction; -1: none */
 };
 /* Those that the partition remembers, least recent first; `each` must not call the log. */
 typedef enum status (*log_producer_fn)(void *context, const struct log_producer *producer,
@@ -232,6 +239,7 @@ enum status log_sync(struct log *log, struct error *err) STATUS_CHECKED;
 
 struct log_offsets {
     int64_t log_start;
+    int64_t last_stable;
     int64_t high_watermark;
     int64_t end;
     int32_t leader_epoch;
@@ -289,6 +297,18 @@ struct log_read {
  * ERR_CORRUPT, ERR_IO, ERR_BUDGET. */
 enum status log_read(struct log_reader *reader, struct log_read *read,
                      struct error *err) STATUS_CHECKED;
+
+struct log_aborted { /* a transaction that was aborted */
+    int64_t producer_id;
+    int64_t first_offset;
+    int64_t last_offset; /* the marker's */
+};
+/* Append to out (struct log_aborted) those that may have records from offset `from` on and below
+ * `to`, which is at most the last stable offset; by rising last offset. A transactional batch of
+ * this producer between first and last offset is to be skipped. May read files. ERR_IO,
+ * ERR_CORRUPT. */
+enum status log_aborted_list(struct log_partition *partition, int64_t from, int64_t to,
+                             struct buf *out, struct error *err) STATUS_CHECKED;
 
 /* One-shot wake-up: called once when the high watermark is above after_offset, or the partition is
  * deleted or fails, or its topic has got more partitions (so look before you read). From the thread

@@ -15,6 +15,7 @@
 #include "log/log.h"
 #include "log/producer.h"
 #include "log/segment.h"
+#include "log/transaction.h"
 #include "os/logger.h"
 
 #define LOG_PATH_MAX 4096
@@ -72,6 +73,7 @@ struct log_partition {
     struct mutex append_lock;
     struct producers producers; /* append_lock */
     int64_t snapshot_offset;    /* of the newest snapshot on disk, -1: none; files_lock */
+    int64_t snapshot_base;      /* of the one that a recovery begins with, if another; -1; same */
 
     struct mutex lock;
     struct log_config config;
@@ -79,6 +81,7 @@ struct log_partition {
     uint32_t segment_count, segment_capacity;
     int64_t log_start, high_watermark, end;
     int64_t recovery_point; /* as it is on disk */
+    struct transactions transactions;
     struct epoch_entry *epochs;
     uint32_t epoch_count, epoch_capacity;
     bool epochs_dirty;    /* leader-epoch-checkpoint is behind */
@@ -148,7 +151,8 @@ struct segment *partition_segment_at(struct log_partition *partition, int64_t of
 /* Remember that `epoch` begins at offset, if it is a new one. Lock held. */
 enum status partition_note_epoch(struct log_partition *partition, int32_t epoch, int64_t offset,
                                  struct error *err) STATUS_CHECKED;
-/* Set a partition's high watermark (lock held), then wake its watches (no lock held). */
+/* Set a partition's high watermark, and with it the last stable offset (lock held), then wake its
+ * watches (no lock held). */
 void partition_set_high_watermark(struct log_partition *partition, int64_t offset);
 void partition_wake(struct log_partition *partition);
 void partition_wake_all(struct log_partition *partition); /* whatever they wait for */

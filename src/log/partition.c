@@ -30,7 +30,7 @@ enum status partition_new(struct log_partition **out, struct log_topic *topic, u
     memcpy(partition->topic_id, topic->id, LOG_UUID_BYTES);
     partition->index = index;
     partition->config = topic->config;
-    partition->snapshot_offset = -1;
+    partition->snapshot_offset = partition->snapshot_base = -1;
     partition->producers.owner = log->owner;
     mutex_init(&partition->files_lock);
     mutex_init(&partition->append_lock);
@@ -63,6 +63,7 @@ void log_partition_unref(struct log_partition *partition)
     for (uint32_t i = 0; i < partition->segment_count; i++)
         give_up_segment(partition->segments[i]);
     producers_fini(&partition->producers);
+    transactions_fini(&partition->transactions);
     mutex_fini(&partition->files_lock);
     mutex_fini(&partition->append_lock);
     mutex_fini(&partition->lock);
@@ -113,14 +114,15 @@ static enum status close_producers(struct log_partition *partition, struct error
 enum status partition_close_files(struct log_partition *partition, struct error *err)
 {
     struct io *io = partition->log->io;
-    uint32_t count = partition->segment_count;
-    struct segment *last = count ? partition->segments[count - 1] : NULL;
 
-    if (last && !last->sealed && last->size_bytes != last->indexed_bytes) {
-        segment_seal(last);
-        TRY(segment_index_write(last, err));
-        segment_file_done(last);
-        last->persisted = true;
+    for (uint32_t i = 0; i < partition->segment_count; i++) {
+        struct segment *segment = partition->segments[i];
+        if (segment->persisted || segment->size_bytes == segment->indexed_bytes)
+            continue; /* a sealed one is here when its indexes could not be written before */
+        segment_seal(segment);
+        TRY(segment_index_write(segment, err));
+        segment_file_done(segment);
+        segment->persisted = true;
         partition->directory_dirty = true;
     }
     if (partition->epochs_dirty)
@@ -221,7 +223,11 @@ void log_partition_offsets(struct log_partition *partition, struct log_offsets *
     *out = (struct log_offsets){0};
     mutex_lock(&partition->lock);
     out->log_start = partition->log_start;
-    out->high_watermark = partition->high_watermark;
+    out->high_watermark = out->last_stable = partition->high_watermark;
+    if (transactions_first(&partition->transactions) < out->last_stable)
+        out->last_stable = transactions_first(&partition->transactions);
+    if (out->last_stable < partition->log_start) /* what is gone is decided */
+        out->last_stable = partition->log_start;
     out->end = partition->end;
     out->leader_epoch = partition->log->leader_epoch;
     out->failed = partition->failed;
@@ -287,6 +293,7 @@ void partition_set_high_watermark(struct log_partition *partition, int64_t offse
 {
     must(offset >= partition->high_watermark && offset <= partition->end);
     partition->high_watermark = offset;
+    transactions_shown(&partition->transactions, offset);
     if (!partition->failed && !partition->deleted)
         atomic_store(&partition->watched_offset, offset);
 }

@@ -48,6 +48,14 @@ static void forget(struct producers *producers, struct producer *producer)
     mem_release(producers->owner, PRODUCER_BYTES);
 }
 
+static struct producer *oldest_idle(const struct producers *producers)
+{
+    struct producer *producer = producers->oldest;
+    while (producer && producer->txn_first_offset >= 0)
+        producer = producer->newer;
+    return producer;
+}
+
 void producers_fini(struct producers *producers)
 {
     while (producers->oldest)
@@ -76,13 +84,19 @@ static enum status grow(struct producers *producers, struct error *err)
 static enum status reserve_memory(struct producers *producers, struct error *err)
 {
     struct error local = {0};
-    if (producers->count == PRODUCERS_MAX)
-        forget(producers, producers->oldest);
+    struct producer *idle = oldest_idle(producers);
+    if (producers->count >= PRODUCERS_MAX) {
+        if (!idle)
+            return error_set(err, ERR_LIMIT, "%d producers have an open transaction in a partition",
+                             PRODUCERS_MAX);
+        forget(producers, idle);
+        idle = oldest_idle(producers);
+    }
     if (mem_reserve(producers->owner, PRODUCER_BYTES, &local) == OK)
         return OK;
-    if (!producers->oldest)
+    if (!idle)
         return error_set(err, local.code, "%s", local.text);
-    forget(producers, producers->oldest);
+    forget(producers, idle);
     return mem_reserve(producers->owner, PRODUCER_BYTES, err);
 }
 
@@ -98,6 +112,8 @@ static enum status make(struct producers *producers, int64_t id, int64_t now_ms,
     }
     producer->id = id;
     producer->seen_ms = now_ms;
+    producer->txn_first_offset = -1;
+    producer->epoch = -1;
     struct producer **at = bucket_of(producers, id);
     producer->chain = *at;
     *at = producer;
@@ -117,10 +133,12 @@ enum status producers_reserve(struct producers *producers, int64_t id, int64_t n
     return producer ? OK : make(producers, id, now_ms, out, err);
 }
 
-void producers_expire(struct producers *producers, int64_t before_ms)
+void producers_expire(struct producers *producers, int64_t before_ms, int64_t *out_next)
 {
-    while (producers->oldest && producers->oldest->seen_ms < before_ms)
-        forget(producers, producers->oldest);
+    struct producer *idle;
+    while ((idle = oldest_idle(producers)) && idle->seen_ms < before_ms)
+        forget(producers, idle);
+    *out_next = idle ? idle->seen_ms : INT64_MAX;
 }
 
 /* ---- sequences: 0 .. INT32_MAX, then 0 again ---- */
@@ -135,18 +153,22 @@ static int32_t first_sequence(const struct producer_batch *batch)
     return (int32_t)(((int64_t)batch->last_sequence - batch->offset_delta) & INT32_MAX);
 }
 
-enum status producer_check(const struct producer *producer, const struct record_batch *batch,
-                           const struct producer_batch **out_duplicate, struct error *err)
+static const struct producer_batch *find_duplicate(const struct producer *producer,
+                                                   const struct record_batch *batch)
 {
     int32_t last_sequence = sequence_add(batch->base_sequence, batch->last_offset_delta);
+    for (uint32_t i = producer->batch_count; i > 0; i--)
+        if (producer->batches[i - 1].last_sequence == last_sequence &&
+            first_sequence(&producer->batches[i - 1]) == batch->base_sequence)
+            return &producer->batches[i - 1];
+    return NULL;
+}
 
-    *out_duplicate = NULL;
-    if (producer->batch_count == 0)
+static enum status check_sequence(const struct producer *producer, const struct record_batch *batch,
+                                  struct error *err)
+{
+    if (producer->epoch < 0)
         return OK;
-    if (batch->producer_epoch < producer->epoch)
-        return error_set(err, ERR_FENCED,
-                         "producer %" PRId64 " has epoch %d, a newer one has epoch %d",
-                         producer->id, batch->producer_epoch, producer->epoch);
     if (batch->producer_epoch > producer->epoch) {
         if (batch->base_sequence == 0)
             return OK;
@@ -154,13 +176,9 @@ enum status producer_check(const struct producer *producer, const struct record_
                          "producer %" PRId64 " begins its epoch %d with sequence %d instead of 0",
                          producer->id, batch->producer_epoch, batch->base_sequence);
     }
-    for (uint32_t i = producer->batch_count; i > 0; i--)
-        if (producer->batches[i - 1].last_sequence == last_sequence &&
-            first_sequence(&producer->batches[i - 1]) == batch->base_sequence) {
-            *out_duplicate = &producer->batches[i - 1];
-            return OK;
-        }
-    int32_t wanted = sequence_add(producer->batches[producer->batch_count - 1].last_sequence, 1);
+    int32_t wanted = 0; /* a marker has told the epoch, no batch has come */
+    if (producer->batch_count)
+        wanted = sequence_add(producer->batches[producer->batch_count - 1].last_sequence, 1);
     if (batch->base_sequence == wanted)
         return OK;
     return error_set(err, ERR_SEQUENCE,
@@ -168,22 +186,60 @@ enum status producer_check(const struct producer *producer, const struct record_
                      producer->id, producer->epoch, batch->base_sequence, wanted);
 }
 
-void producer_note(struct producers *producers, struct producer *producer,
-                   const struct record_batch *batch, int64_t now_ms)
+enum status producer_check(const struct producer *producer, const struct record_batch *batch,
+                           const struct producer_batch **out_duplicate, struct error *err)
 {
-    list_take(producers, producer);
-    list_put(producers, producer);
-    if (producer->batch_count && producer->epoch != batch->producer_epoch)
-        producer->batch_count = 0;
+    *out_duplicate = NULL;
+    if (batch->producer_epoch < producer->epoch)
+        return error_set(err, ERR_FENCED,
+                         "producer %" PRId64 " has epoch %d, a newer one has epoch %d",
+                         producer->id, batch->producer_epoch, producer->epoch);
+    if (batch->attributes & RECORD_CONTROL)
+        return OK;
+    if (batch->base_sequence >= 0) {
+        if (batch->producer_epoch == producer->epoch)
+            *out_duplicate = find_duplicate(producer, batch);
+        if (*out_duplicate)
+            return OK;
+        TRY(check_sequence(producer, batch, err));
+    }
+    if (producer->txn_first_offset >= 0 && !(batch->attributes & RECORD_TRANSACTIONAL))
+        return error_set(err, ERR_TRANSACTION,
+                         "producer %" PRId64 " writes outside of its open transaction",
+                         producer->id);
+    return OK;
+}
+
+static void note_batch(struct producer *producer, const struct record_batch *batch)
+{
     if (producer->batch_count == PRODUCER_BATCHES_MAX)
         memmove(producer->batches, producer->batches + 1,
                 --producer->batch_count * sizeof(producer->batches[0]));
-    producer->epoch = batch->producer_epoch;
-    producer->seen_ms = now_ms;
     producer->batches[producer->batch_count++] = (struct producer_batch){
         .last_offset = record_batch_last_offset(batch),
         .timestamp_ms = batch->max_timestamp_ms,
         .last_sequence = sequence_add(batch->base_sequence, batch->last_offset_delta),
         .offset_delta = batch->last_offset_delta,
     };
+}
+
+void producer_note(struct producers *producers, struct producer *producer,
+                   const struct record_batch *batch, int64_t now_ms)
+{
+    list_take(producers, producer);
+    list_put(producers, producer);
+    producer->seen_ms = now_ms;
+    if (batch->attributes & RECORD_CONTROL && record_batch_marker(batch) == RECORD_MARKER_NONE)
+        return;
+    if (producer->epoch != batch->producer_epoch)
+        producer->batch_count = 0;
+    producer->epoch = batch->producer_epoch;
+    if (batch->attributes & RECORD_CONTROL) {
+        producer->txn_first_offset = -1;
+        return;
+    }
+    if (batch->base_sequence >= 0)
+        note_batch(producer, batch);
+    if (batch->attributes & RECORD_TRANSACTIONAL && producer->txn_first_offset < 0)
+        producer->txn_first_offset = batch->base_offset;
 }

@@ -1,8 +1,9 @@
 /* producer_file.c - the producers' snapshots on disk, and their state found again at the start.
  *
- * One snapshot is kept a partition: the newest that is durable. It is written when a segment is
- * persisted and at a clean stop; what the log has behind it is walked over at the start, headers
- * only. Format: producer.h.
+ * A snapshot is written when a segment is persisted and at a clean stop; what the log has behind it
+ * is walked over at the start, headers only. Kept are the newest and, while the recovery point lies
+ * before it, the newest up to there: segments that a recovery verifies need the state at their
+ * beginning, to find their aborted transactions. Format: producer.h.
  */
 #include "log/producer.h"
 
@@ -23,9 +24,14 @@
 
 /* ---- bytes ---- */
 
+/* Of one batch that is remembered; NULL: of an epoch without one. */
 static void entry_encode(uint8_t *at, const struct producer *producer,
                          const struct producer_batch *batch)
 {
+    static const struct producer_batch none = {
+        .last_sequence = -1, .last_offset = -1, .timestamp_ms = -1};
+    if (!batch)
+        batch = &none;
     put_be64(at, (uint64_t)producer->id);
     put_be16(at + 8, (uint16_t)producer->epoch);
     put_be32(at + 10, (uint32_t)batch->last_sequence);
@@ -33,7 +39,12 @@ static void entry_encode(uint8_t *at, const struct producer *producer,
     put_be32(at + 22, (uint32_t)batch->offset_delta);
     put_be64(at + 26, (uint64_t)batch->timestamp_ms);
     put_be32(at + 34, UINT32_MAX);
-    put_be64(at + 38, UINT64_MAX);
+    put_be64(at + 38, (uint64_t)producer->txn_first_offset);
+}
+
+static uint32_t entries_of(const struct producer *producer)
+{
+    return producer->batch_count == 0 && producer->epoch >= 0 ? 1 : producer->batch_count;
 }
 
 void producers_encode(const struct producers *producers, struct buf *out)
@@ -43,7 +54,7 @@ void producers_encode(const struct producers *producers, struct buf *out)
     const struct producer *producer;
 
     for (producer = producers->oldest; producer; producer = producer->newer)
-        entry_count += producer->batch_count;
+        entry_count += entries_of(producer);
     size_t size_bytes = SNAPSHOT_HEADER_BYTES + (size_t)entry_count * SNAPSHOT_ENTRY_BYTES;
     uint8_t *at = buf_room(out, size_bytes);
     if (!at)
@@ -52,8 +63,8 @@ void producers_encode(const struct producers *producers, struct buf *out)
     put_be32(at + SNAPSHOT_CRC_START, entry_count);
     at += SNAPSHOT_HEADER_BYTES;
     for (producer = producers->oldest; producer; producer = producer->newer)
-        for (uint32_t i = 0; i < producer->batch_count; i++, at += SNAPSHOT_ENTRY_BYTES)
-            entry_encode(at, producer, &producer->batches[i]);
+        for (uint32_t i = 0; i < entries_of(producer); i++, at += SNAPSHOT_ENTRY_BYTES)
+            entry_encode(at, producer, producer->batch_count ? &producer->batches[i] : NULL);
     out->length += size_bytes;
     put_be32(out->data + start + 2,
              crc32c(0, out->data + start + SNAPSHOT_CRC_START, size_bytes - SNAPSHOT_CRC_START));
@@ -66,6 +77,7 @@ static enum status entry_decode(struct producers *producers, const uint8_t *at, 
     struct producer *producer;
     int32_t last_sequence = (int32_t)get_be32(at + 10);
     int64_t last_offset = (int64_t)get_be64(at + 14);
+    int64_t txn_first_offset = (int64_t)get_be64(at + 38);
     struct record_batch batch = {
         .producer_id = (int64_t)get_be64(at),
         .producer_epoch = (int16_t)get_be16(at + 8),
@@ -73,13 +85,19 @@ static enum status entry_decode(struct producers *producers, const uint8_t *at, 
         .max_timestamp_ms = (int64_t)get_be64(at + 26),
     };
 
-    if (batch.producer_id < 0 || batch.producer_epoch < 0 || last_sequence < 0 ||
-        batch.last_offset_delta < 0 || last_offset < batch.last_offset_delta)
+    bool none = last_sequence == -1 && last_offset == -1;
+    if (batch.producer_id < 0 || batch.producer_epoch < 0 || txn_first_offset < -1 ||
+        batch.last_offset_delta < 0 ||
+        (!none && (last_sequence < 0 || last_offset < batch.last_offset_delta)))
         return error_set(err, ERR_CORRUPT, "an entry of a snapshot of producers makes no sense");
     batch.base_offset = last_offset - batch.last_offset_delta;
-    batch.base_sequence = (int32_t)(((int64_t)last_sequence - batch.last_offset_delta) & INT32_MAX);
+    batch.base_sequence = -1;
+    if (!none)
+        batch.base_sequence =
+            (int32_t)(((int64_t)last_sequence - batch.last_offset_delta) & INT32_MAX);
     TRY(producers_reserve(producers, batch.producer_id, now_ms, &producer, err));
     producer_note(producers, producer, &batch, now_ms);
+    producer->txn_first_offset = txn_first_offset;
     return OK;
 }
 
@@ -128,14 +146,18 @@ enum status producers_write(struct log_partition *partition, int64_t offset,
                             const struct buf *snapshot, struct error *err)
 {
     char path[LOG_PATH_MAX];
-    int64_t before = partition->snapshot_offset;
+    int64_t before = partition->snapshot_offset, removed = before;
 
     if (offset == before)
         return OK;
     snapshot_path(partition, offset, path);
     TRY(io_publish(partition->log->io, path, snapshot->data, snapshot->length, err));
     partition->snapshot_offset = offset;
-    return before >= 0 ? snapshot_unlink(partition, before, err) : OK;
+    if (before <= partition->recovery_point) {
+        removed = partition->snapshot_base;
+        partition->snapshot_base = before;
+    }
+    return removed >= 0 ? snapshot_unlink(partition, removed, err) : OK;
 }
 
 struct snapshots { /* found, by rising offset; beyond the room the oldest are left */
@@ -191,16 +213,21 @@ static enum status snapshot_read(struct log_partition *partition, int64_t offset
     return status;
 }
 
-/* Take the newest snapshot that is sound and not past the end; the others go. */
-static enum status load_newest(struct snapshots *found, struct error *err)
+/* Take the newest snapshot that is sound and not past `from`; the others go. */
+static enum status load_newest(struct snapshots *found, int64_t from, struct error *err)
 {
     struct log_partition *partition = found->partition;
 
-    partition->snapshot_offset = -1;
+    partition->snapshot_offset = partition->snapshot_base = -1;
     for (uint32_t i = found->count; i > 0; i--) {
         int64_t offset = found->offsets[i - 1];
         struct error local = {0};
-        if (partition->snapshot_offset < 0 && offset <= partition->end) {
+        if (partition->snapshot_offset > partition->recovery_point &&
+            partition->snapshot_base < 0 && offset <= partition->recovery_point) {
+            partition->snapshot_base = offset;
+            continue;
+        }
+        if (partition->snapshot_offset < 0 && offset <= from) {
             enum status status = snapshot_read(partition, offset, &local);
             if (status == OK) {
                 partition->snapshot_offset = offset;
@@ -216,13 +243,25 @@ static enum status load_newest(struct snapshots *found, struct error *err)
     return OK;
 }
 
+static enum status replay_batch(struct log_partition *partition, struct segment *segment,
+                                const struct record_batch *batch, int64_t now_ms, struct error *err)
+{
+    struct producer *producer;
+    struct transactions *transactions = &partition->transactions;
+    if (!segment->aborted_unknown)
+        segment = NULL; /* its file has them */
+    TRY(producers_reserve(&partition->producers, batch->producer_id, now_ms, &producer, err));
+    TRY(transactions_reserve(transactions, segment, producer, batch, err));
+    transactions_note(transactions, segment, &partition->producers, producer, batch, now_ms);
+    return OK;
+}
+
 /* The batches of a segment from offset `start` on. Damage ends it: readers meet it and say so. */
 static enum status replay(struct log_partition *partition, struct segment *segment, int64_t start,
                           struct error *err)
 {
     struct segment_walk walk = {0};
     struct record_batch batch;
-    struct producer *producer;
     struct error local = {0};
     uint64_t position;
     int64_t now_ms = io_wall_us(partition->log->io) / 1000;
@@ -232,11 +271,9 @@ static enum status replay(struct log_partition *partition, struct segment *segme
     while ((status = segment_walk_next(&walk, &batch, &position, &local)) == OK) {
         if (batch.producer_id < 0 || batch.base_offset < start)
             continue;
-        status =
-            producers_reserve(&partition->producers, batch.producer_id, now_ms, &producer, &local);
+        status = replay_batch(partition, segment, &batch, now_ms, &local);
         if (status != OK)
             break;
-        producer_note(&partition->producers, producer, &batch, now_ms);
     }
     segment_walk_close(&walk);
     if (status == ERR_END || status == ERR_CORRUPT)
@@ -244,17 +281,20 @@ static enum status replay(struct log_partition *partition, struct segment *segme
     return error_set(err, status, "%s", local.text);
 }
 
-enum status producers_recover(struct log_partition *partition, bool *out_removed, struct error *err)
+enum status producers_recover(struct log_partition *partition, int64_t from, bool *out_removed,
+                              struct error *err)
 {
     struct io *io = partition->log->io;
     struct snapshots found = {.partition = partition};
 
     producers_fini(&partition->producers);
     TRY(io->ops->list(io, partition->directory, found_snapshot, &found, err));
-    TRY(load_newest(&found, err));
+    TRY(load_newest(&found, from < partition->end ? from : partition->end, err));
     *out_removed |= found.removed;
+    TRY(transactions_load(&partition->transactions, &partition->producers, err));
     for (uint32_t i = 0; i < partition->segment_count; i++)
         if (partition->segments[i]->next_offset > partition->snapshot_offset)
             TRY(replay(partition, partition->segments[i], partition->snapshot_offset, err));
+    transactions_shown(&partition->transactions, partition->high_watermark);
     return OK;
 }

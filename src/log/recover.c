@@ -140,6 +140,7 @@ static enum status load_trusted(struct recovery *recovery, struct segment *segme
                      partition->name, local.text);
         segment->size_bytes = 0;
         segment_index_reset(segment);
+        segment->aborted_unknown = true;
         local = (struct error){0};
         status = walk_from(recovery, segment, 0, size_bytes, false, &local, &local);
         if (status == ERR_CORRUPT) {
@@ -148,15 +149,7 @@ static enum status load_trusted(struct recovery *recovery, struct segment *segme
             segment->size_bytes = size_bytes; /* readers meet the damage and say so */
             status = OK;
         }
-        if (status == OK) {
-            segment_seal(segment);
-            status = segment_index_write(segment, &local);
-        }
-        if (status == OK) {
-            segment_index_drop(segment);
-            segment->persisted = true;
-            recovery->removed = true;
-        }
+        recovery->removed = true; /* persist() writes them */
     }
     if (status != OK)
         return error_set(err, status, "%s", local.text);
@@ -205,6 +198,7 @@ static enum status load_verified(struct recovery *recovery, struct segment *segm
     uint64_t size_bytes;
 
     *out_cut = false;
+    segment->aborted_unknown = true;
     TRY(segment_unlink_indexes(segment, err));
     TRY(file_size(segment, &size_bytes, err));
     enum status status = walk_from(recovery, segment, 0, size_bytes, true, &damage, &local);
@@ -346,6 +340,15 @@ static enum status settle(struct recovery *recovery, struct error *err)
     return OK;
 }
 
+/* Where the first segment begins whose aborted transactions have to be found again. */
+static int64_t first_unknown(const struct log_partition *partition)
+{
+    for (uint32_t i = 0; i < partition->segment_count; i++)
+        if (partition->segments[i]->aborted_unknown)
+            return partition->segments[i]->base_offset;
+    return INT64_MAX;
+}
+
 /* What was verified (or the last process left without saying so) becomes trusted, durably. */
 static enum status persist(struct recovery *recovery, struct error *err)
 {
@@ -416,7 +419,7 @@ static enum status load_once(struct log_partition *partition, bool clean, struct
     if (status == OK)
         status = settle(&recovery, err);
     if (status == OK)
-        status = producers_recover(partition, &recovery.removed, err);
+        status = producers_recover(partition, first_unknown(partition), &recovery.removed, err);
     if (status == OK)
         status = persist(&recovery, err);
     mem_free(recovery.bases.offsets);

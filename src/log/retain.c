@@ -115,13 +115,12 @@ static void seal_expired(struct log_partition *partition, int64_t now_ms)
 /* Producers that have been silent for long are forgotten. */
 static void expire_producers(struct log_partition *partition, int64_t now_ms, int64_t *out_next_ms)
 {
-    int64_t expiry_ms = partition->log->producer_expiry_ms;
+    int64_t expiry_ms = partition->log->producer_expiry_ms, oldest_ms;
 
     mutex_lock(&partition->append_lock);
-    producers_expire(&partition->producers, now_ms - expiry_ms);
-    if (partition->producers.oldest &&
-        partition->producers.oldest->seen_ms + expiry_ms + 1 < *out_next_ms)
-        *out_next_ms = partition->producers.oldest->seen_ms + expiry_ms + 1;
+    producers_expire(&partition->producers, now_ms - expiry_ms, &oldest_ms);
+    if (oldest_ms < INT64_MAX && oldest_ms + expiry_ms + 1 < *out_next_ms)
+        *out_next_ms = oldest_ms + expiry_ms + 1;
     mutex_unlock(&partition->append_lock);
 }
 

@@ -59,6 +59,7 @@ void segment_unref(struct segment *segment)
     buf_fini(&segment->producers);
     mem_free(segment->entries);
     mem_free(segment->time_entries);
+    mem_free(segment->aborted);
     mem_free(segment->path);
     mem_free(segment);
 }
@@ -178,6 +179,7 @@ static enum status unlink_suffix(struct segment *segment, const char *suffix, st
 enum status segment_unlink_indexes(struct segment *segment, struct error *err)
 {
     TRY(unlink_suffix(segment, ".index", err));
+    TRY(unlink_suffix(segment, ".txnindex", err));
     return unlink_suffix(segment, ".timeindex", err);
 }
 

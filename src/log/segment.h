@@ -1,8 +1,9 @@
-/* segment.h - one file of record batches with its two sparse indexes. Private to src/log.
+/* segment.h - one file of record batches with its indexes. Private to src/log.
  *
  *   BASE.log        record batches v2, one after another                       (BASE: %020d)
  *   BASE.index      { relative last offset u32, position u32 }, rising          big-endian
  *   BASE.timeindex  { largest timestamp so far i64, relative offset u32 }       big-endian
+ *   BASE.txnindex   aborted transactions, where there are any           (segment_aborted.c)
  *
  * An entry of .index names the last offset of the batch that begins at position; one is made once
  * index_interval bytes have gone by. Indexes live in memory while the segment grows and until
@@ -31,6 +32,13 @@ struct segment_entry {
 struct segment_time_entry {
     int64_t timestamp_ms;
     uint32_t relative_offset;
+};
+
+struct segment_aborted {
+    int64_t producer_id;
+    int64_t first_offset;
+    int64_t last_offset;        /* the marker's, which lies in this segment */
+    int64_t last_stable_offset; /* below it everything is decided by this and earlier ones */
 };
 
 struct segment {
@@ -62,6 +70,9 @@ struct segment {
     struct segment_time_entry *time_entries;
     uint32_t time_count, time_capacity; /* one place is always free, for the seal */
     uint64_t unindexed_bytes;
+    struct segment_aborted *aborted; /* NULL with a count: in the file only */
+    uint32_t aborted_count, aborted_capacity;
+    bool aborted_unknown; /* recovery has to find them again */
 
     struct mutex file_lock;
     struct io_file *file;
@@ -84,14 +95,14 @@ void segment_note_batch(struct segment *segment, const struct record_batch *batc
                         int64_t index_interval_bytes);
 void segment_seal(struct segment *segment); /* no more appends; last time index entry */
 
-/* Write both indexes and fsync them. */
+/* Write the indexes and fsync them. */
 enum status segment_index_write(struct segment *segment, struct error *err) STATUS_CHECKED;
 /* Drop the in-memory indexes; the files are used from now on. */
 void segment_index_drop(struct segment *segment);
 /* Read the index files into memory. ERR_CORRUPT: missing or senseless (walk the segment instead);
  * size_bytes and base_offset must be set. */
 enum status segment_index_read(struct segment *segment, struct error *err) STATUS_CHECKED;
-/* The last entry of the time index file (-1: it has none), and a check of both files' form.
+/* The last entry of the time index file (-1: it has none), and a check of all files' form.
  * ERR_CORRUPT as above. */
 enum status segment_index_check(struct segment *segment, struct error *err) STATUS_CHECKED;
 void segment_index_reset(struct segment *segment); /* empty, in memory; for a new walk */
@@ -103,7 +114,18 @@ enum status segment_seek_offset(struct segment *segment, int64_t offset, uint64_
 enum status segment_seek_time(struct segment *segment, int64_t timestamp_ms, uint64_t *out_position,
                               struct error *err) STATUS_CHECKED;
 
-/* All three files; a missing one is fine. */
+/* ---- segment_aborted.c ---- */
+
+enum status segment_aborted_reserve(struct segment *segment, struct error *err) STATUS_CHECKED;
+void segment_aborted_add(struct segment *segment, const struct segment_aborted *aborted);
+enum status segment_aborted_write(struct segment *segment, struct error *err) STATUS_CHECKED;
+/* Append what the file has (struct segment_aborted, none without a file). ERR_CORRUPT. */
+enum status segment_aborted_read(struct segment *segment, struct buf *out,
+                                 struct error *err) STATUS_CHECKED;
+/* Read it into memory. ERR_CORRUPT: not to be used. */
+enum status segment_aborted_load(struct segment *segment, struct error *err) STATUS_CHECKED;
+
+/* All files; a missing one is fine. */
 enum status segment_unlink(struct segment *segment, struct error *err) STATUS_CHECKED;
 enum status segment_unlink_indexes(struct segment *segment, struct error *err) STATUS_CHECKED;
 
@@ -122,7 +144,8 @@ struct segment_walk {
 enum status segment_walk_open(struct segment_walk *walk, struct segment *segment, uint64_t position,
                               uint64_t end, bool check_crc, struct error *err) STATUS_CHECKED;
 void segment_walk_close(struct segment_walk *walk); /* zero-initialised is fine */
-/* The next batch's header (*out_position: where it begins; batch->data holds only the header).
+/* The next batch's header (*out_position: where it begins; batch->data holds only the header, but
+ * all of a control batch).
  * ERR_END: exactly at the end. ERR_CORRUPT: what is there is not a whole, sound batch. */
 enum status segment_walk_next(struct segment_walk *walk, struct record_batch *batch,
                               uint64_t *out_position, struct error *err) STATUS_CHECKED;

@@ -1,6 +1,7 @@
 /* segment_index.c - the .index and .timeindex files: written, checked, read, searched.
  *
- * What it does not do: keeping entries while a segment grows (segment.c). An index is a hint that
+ * What it does not do: keeping entries while a segment grows (segment.c); what .txnindex has
+ * (segment_aborted.c), which is written and read together with them. An index is a hint that
  * is checked for form when read: sorted, within the segment. Its files are trusted only below the
  * partition's recovery point, where they were fsynced before the point moved.
  * On-disk format: segment.h, Kafka's.
@@ -65,6 +66,8 @@ enum status segment_index_write(struct segment *segment, struct error *err)
     status = buf_check(&bytes, "a time index", err);
     if (status == OK)
         status = write_file(segment, ".timeindex", &bytes, err);
+    if (status == OK)
+        status = segment_aborted_write(segment, err);
 out:
     buf_fini(&bytes);
     return status;
@@ -74,8 +77,11 @@ void segment_index_drop(struct segment *segment)
 {
     mem_free(segment->entries);
     mem_free(segment->time_entries);
+    mem_free(segment->aborted);
     segment->entries = NULL;
     segment->time_entries = NULL;
+    segment->aborted = NULL;
+    segment->aborted_capacity = 0; /* the count stays: there is a file */
     segment->entry_count = segment->entry_capacity = 0;
     segment->time_count = segment->time_capacity = 0;
     segment->index_in_memory = false;
@@ -85,6 +91,7 @@ void segment_index_reset(struct segment *segment)
 {
     segment->entry_count = 0;
     segment->time_count = 0;
+    segment->aborted_count = 0;
     segment->unindexed_bytes = 0;
     segment->index_in_memory = true;
 }
@@ -191,6 +198,8 @@ enum status segment_index_check(struct segment *segment, struct error *err)
                     error_set(err, ERR_CORRUPT, "%s.timeindex has a negative time", segment->path);
         }
     }
+    if (status == OK)
+        status = segment_aborted_load(segment, err);
     index_close(&offsets);
     index_close(&times);
     return status;
@@ -271,6 +280,8 @@ enum status segment_index_read(struct segment *segment, struct error *err)
     buf_clear(&bytes);
     if (status == OK)
         status = read_times(segment, &times, &bytes, err);
+    if (status == OK)
+        status = segment_aborted_load(segment, err);
 out:
     index_close(&offsets);
     index_close(&times);

@@ -94,6 +94,17 @@ static enum status check_crc(struct segment_walk *walk, const struct record_batc
     return OK;
 }
 
+static enum status whole_marker(struct segment_walk *walk, struct record_batch *batch,
+                                struct error *err)
+{
+    size_t got = 0;
+    if (batch->size_bytes > walk->buffer_capacity)
+        return error_set(err, ERR_CORRUPT, "%s.log: a control batch of %u bytes at byte %llu",
+                         walk->segment->path, batch->size_bytes,
+                         (unsigned long long)walk->position);
+    return fill(walk, walk->position, batch->size_bytes, &batch->data, &got, err);
+}
+
 enum status segment_walk_next(struct segment_walk *walk, struct record_batch *batch,
                               uint64_t *out_position, struct error *err)
 {
@@ -122,6 +133,8 @@ enum status segment_walk_next(struct segment_walk *walk, struct record_batch *ba
                          (long long)batch->base_offset);
     if (walk->check_crc)
         TRY(check_crc(walk, batch, err));
+    if (batch->attributes & RECORD_CONTROL)
+        TRY(whole_marker(walk, batch, err));
     *out_position = walk->position;
     walk->position += batch->size_bytes;
     walk->next_offset = record_batch_last_offset(batch) + 1;

@@ -311,3 +311,38 @@ TEST(memory_failures_are_statuses)
     }
     CHECK_FAIL("never succeeded");
 }
+
+TEST(a_marker_has_kafkas_bytes)
+{
+    static const uint8_t record[] = {0x20, 0, 0, 0, 8, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0, 5, 0};
+    struct error err = {0};
+    struct record_batch batch;
+    struct record_summary summary;
+    struct buf bytes, scratch;
+
+    buf_init(&bytes, 1 << 16);
+    buf_init(&scratch, 1 << 16);
+    CHECK_OK(record_marker_build(&bytes, 77, 3, RECORD_MARKER_COMMIT, 5, 1234, &err));
+    CHECK_INT(bytes.length, 78);
+    CHECK_OK(record_batch_parse(&batch, bytes.data, bytes.length, &err));
+    CHECK_OK(record_batch_check(&batch, &err));
+    CHECK_INT(batch.attributes, RECORD_TRANSACTIONAL | RECORD_CONTROL);
+    CHECK_INT(batch.producer_id, 77);
+    CHECK_INT(batch.producer_epoch, 3);
+    CHECK_INT(batch.base_sequence, -1);
+    CHECK_INT(batch.max_timestamp_ms, 1234);
+    CHECK(memcmp(bytes.data + RECORD_BATCH_HEADER_BYTES, record, sizeof(record)) == 0);
+    CHECK_INT(record_batch_marker(&batch), RECORD_MARKER_COMMIT);
+    /* from a client it is refused */
+    CHECK_INT(record_batch_validate(&batch, &scratch, 1 << 16, &summary, &err), ERR_CORRUPT);
+    bytes.data[RECORD_BATCH_HEADER_BYTES + 8] = 0;
+    CHECK_INT(record_batch_marker(&batch), RECORD_MARKER_ABORT);
+    bytes.data[RECORD_BATCH_HEADER_BYTES + 8] = 2; /* another kind of control */
+    CHECK_INT(record_batch_marker(&batch), RECORD_MARKER_NONE);
+    bytes.data[RECORD_BATCH_HEADER_BYTES] = 0x60; /* damaged */
+    CHECK_INT(record_batch_marker(&batch), RECORD_MARKER_NONE);
+    batch.attributes = 0;
+    CHECK_INT(record_batch_marker(&batch), RECORD_MARKER_NONE);
+    buf_fini(&bytes);
+    buf_fini(&scratch);
+}
