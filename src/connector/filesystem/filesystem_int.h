@@ -8,14 +8,16 @@
 #define FILESYSTEM_LINE_MAX    (256u << 20) /* bytes of one record */
 
 struct filesystem_options {
-    const char *path;
+    const char *path;    /* without "file://" */
+    uint64_t roll_bytes; /* of a sink's files: the next one begins when this one has so many */
+    int64_t roll_ms;     /* or is so old */
 };
 extern const struct option_def FILESYSTEM_OPTIONS[];
 extern const size_t FILESYSTEM_OPTION_COUNT;
 
-/* Check a table's options; *path (in arena) is without "file://". */
+/* Check a table's options; texts are in arena. */
 enum status filesystem_parse(const struct table_description *table,
-                             const struct plugin_context *context, const char **path,
+                             const struct plugin_context *context, struct filesystem_options *out,
                              struct arena *arena, struct error *err) STATUS_CHECKED;
 
 /* ---- filesystem_lines.c: where records end */

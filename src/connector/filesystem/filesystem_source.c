@@ -63,10 +63,10 @@ struct source_reader {
 
 static enum status is_bounded(const struct table_description *table, bool *out, struct error *err)
 {
+    struct filesystem_options options;
     struct arena arena;
-    const char *path;
     arena_init(&arena, NULL, FILESYSTEM_OPTIONS_MAX);
-    enum status status = filesystem_parse(table, NULL, &path, &arena, err);
+    enum status status = filesystem_parse(table, NULL, &options, &arena, err);
     arena_fini(&arena);
     *out = true;
     return status;
@@ -82,7 +82,9 @@ static void source_close(struct source *source)
 static enum status fill(struct source *source, const struct source_request *request,
                         struct error *err)
 {
-    TRY(filesystem_parse(request->table, request->context, &source->path, &source->arena, err));
+    struct filesystem_options options;
+    TRY(filesystem_parse(request->table, request->context, &options, &source->arena, err));
+    source->path = options.path;
     source->table = request->table;
     source->io = request->context->io;
     source->pool = request->context->io_pool;
