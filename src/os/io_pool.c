@@ -10,7 +10,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
-#include "os/thread.h"
+#include "os/simthread.h"
 
 #define IDLE_US 1000000
 
@@ -28,6 +28,8 @@ struct io_pool {
     bool closing;
     unsigned worker_count;
     const char *name;
+    bool is_simulated; /* then only the queue below counts */
+    struct simthread_queue simulated;
     struct worker workers[];
 };
 
@@ -46,6 +48,9 @@ enum status io_pool_new(struct io_pool **out, const char *name, unsigned max_thr
     pool->name = name;
     for (unsigned i = 0; i < max_threads; i++)
         pool->workers[i].pool = pool;
+    pool->is_simulated = simthread_is_on();
+    if (pool->is_simulated)
+        simthread_queue_begin(&pool->simulated, max_threads);
     return OK;
 }
 
@@ -113,6 +118,10 @@ static bool start_worker(struct io_pool *pool)
 
 void io_pool_submit(struct io_pool *pool, struct io_job *job)
 {
+    if (pool->is_simulated) {
+        simthread_submit(&pool->simulated, job);
+        return;
+    }
     mutex_lock(&pool->mutex);
     must(!pool->closing);
     job->next = NULL;
@@ -133,6 +142,8 @@ void io_pool_free(struct io_pool *pool)
 {
     if (!pool)
         return;
+    if (pool->is_simulated)
+        simthread_queue_end(&pool->simulated);
     mutex_lock(&pool->mutex);
     pool->closing = true;
     condition_broadcast(&pool->work);

@@ -1,5 +1,5 @@
 /* thread.c - threads, locks and conditions over pthreads. The I/O pool is io_pool.c. */
-#include "os/thread.h"
+#include "os/simthread.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -28,6 +28,7 @@ enum status thread_start(struct thread **out, const char *name, void (*run)(void
                          void *context, struct error *err)
 {
     *out = NULL;
+    must(!simthread_is_on());
     struct thread *thread = mem_calloc(1, sizeof(*thread));
     if (!thread)
         return error_memory(err, "a thread", sizeof(*thread));
@@ -92,8 +93,20 @@ void condition_fini(struct condition *condition)
     must(pthread_cond_destroy(&condition->os) == 0);
 }
 
+static bool simulated_wait(struct mutex *mutex, int64_t timeout_us)
+{
+    mutex_unlock(mutex);
+    bool woken = simthread_wait(timeout_us);
+    mutex_lock(mutex);
+    return woken;
+}
+
 void condition_wait(struct condition *condition, struct mutex *mutex)
 {
+    if (simthread_is_on()) {
+        simulated_wait(mutex, -1);
+        return;
+    }
     must(pthread_cond_wait(&condition->os, &mutex->os) == 0);
 }
 
@@ -103,6 +116,8 @@ bool condition_wait_for(struct condition *condition, struct mutex *mutex, int64_
         condition_wait(condition, mutex);
         return true;
     }
+    if (simthread_is_on())
+        return simulated_wait(mutex, timeout_us);
     struct timespec due;
     clock_gettime(CLOCK_MONOTONIC, &due);
     int64_t nanoseconds = due.tv_nsec + timeout_us % 1000000 * 1000;

@@ -2,7 +2,7 @@
  *
  * Wrappers over pthreads that must() on misuse. Names appear in /proc. The I/O pool runs closures
  * and posts their completion to an event loop or another queue; it never runs tasks of jobs (that
- * is runtime/'s worker pool).
+ * is runtime/'s worker pool). While simthread.h is on there are no threads but the caller's.
  */
 #ifndef LEAT_OS_THREAD_H
 #define LEAT_OS_THREAD_H

@@ -8,6 +8,7 @@
  */
 #include "runtime/runtime.h"
 
+#include "os/simthread.h"
 #include "runtime/runtime_int.h"
 
 static void append_ready(struct runtime *runtime, struct task *task)
@@ -167,21 +168,31 @@ static uint64_t draw(struct runtime *runtime, uint64_t below)
     return (runtime->random_state >> 33) % below;
 }
 
+/* False: neither a task nor an I/O job is ready. */
+static bool simulate_one(struct runtime *runtime)
+{
+    uint32_t io_count = simthread_ready();
+    struct task *task = NULL;
+    mutex_lock(&runtime->mutex);
+    fire_timers(runtime);
+    uint32_t count = runtime->ready_count + io_count;
+    uint32_t place = count ? (uint32_t)draw(runtime, count) : 0;
+    if (place < runtime->ready_count)
+        task = take_ready(runtime, place);
+    mutex_unlock(&runtime->mutex);
+    if (task)
+        step(task, (uint32_t)draw(runtime, 3) + 1);
+    else if (count)
+        return simthread_step();
+    return count > 0;
+}
+
 uint64_t runtime_simulate(struct runtime *runtime, uint64_t max_steps)
 {
     must(runtime->thread_count == 0);
     uint64_t steps = 0;
-    for (; steps < max_steps; steps++) {
-        mutex_lock(&runtime->mutex);
-        fire_timers(runtime);
-        struct task *task = NULL;
-        if (runtime->ready_count)
-            task = take_ready(runtime, (uint32_t)draw(runtime, runtime->ready_count));
-        mutex_unlock(&runtime->mutex);
-        if (!task)
-            break;
-        step(task, (uint32_t)draw(runtime, 3) + 1);
-    }
+    while (steps < max_steps && simulate_one(runtime))
+        steps++;
     return steps;
 }
 

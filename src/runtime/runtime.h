@@ -35,8 +35,9 @@ enum status runtime_new(struct runtime **out, const struct runtime_settings *set
 /* Joins the workers. Every job must have been freed. */
 void runtime_free(struct runtime *runtime);
 
-/* Without worker threads: step ready tasks in random order until none is ready or max_steps were
- * made; returns the steps made. Timers fire when the io's clock has reached them. One thread. */
+/* Without worker threads: step ready tasks, and jobs of simulated I/O pools (os/simthread.h), in
+ * random order until none is ready or max_steps were made; returns the steps made. Timers fire when
+ * the io's clock has reached them. One thread. */
 uint64_t runtime_simulate(struct runtime *runtime, uint64_t max_steps);
 /* When the next timer is due (monotonic clock of the io); INT64_MAX: no timer is armed. */
 int64_t runtime_next_timer_us(struct runtime *runtime);

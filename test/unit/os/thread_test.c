@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "os/io.h"
+#include "os/simthread.h"
 
 #include "../check.h"
 
@@ -198,4 +199,91 @@ TEST(idle_threads_end_and_new_ones_start)
         CHECK_INT(finished, 10);
     }
     io_pool_free(pool);
+}
+
+/* ---- simulated threads */
+
+struct ordered { /* a job that notes its turn */
+    struct io_job job;
+    int number;
+};
+static int order[8], order_count;
+static int64_t slept_us;
+
+static void note_turn(struct io_job *job)
+{
+    order[order_count++] = ((struct ordered *)job)->number;
+}
+
+static void note_sleep(void *context, int64_t timeout_us)
+{
+    slept_us += timeout_us;
+}
+
+/* Two pools, three jobs each; the order in which they ran as a number. */
+static int order_of(uint64_t seed)
+{
+    const struct simthread_settings settings = {.seed = seed, .slept = note_sleep};
+    struct ordered jobs[6];
+    struct io_pool *pools[2] = {NULL, NULL};
+    int number = 0;
+    order_count = 0;
+    simthread_begin(&settings);
+    if (io_pool_new(&pools[0], "a", 1, &err) == OK && io_pool_new(&pools[1], "b", 1, &err) == OK) {
+        for (int i = 0; i < 6; i++) {
+            jobs[i] = (struct ordered){{.run = note_turn}, i};
+            io_pool_submit(pools[i % 2], &jobs[i].job);
+        }
+        while (simthread_step())
+            ;
+    }
+    for (int i = 0; i < order_count; i++)
+        number = number * 10 + order[i];
+    io_pool_free(pools[0]);
+    io_pool_free(pools[1]);
+    simthread_end();
+    return number;
+}
+
+TEST(simulated_jobs_run_in_an_order_of_the_seed)
+{
+    bool differs = false;
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        CHECK_INT(order_of(seed), order_of(seed));
+        CHECK_INT(order_count, 6);
+        int places[6];
+        for (int i = 0; i < 6; i++)
+            places[order[i]] = i;
+        CHECK(places[0] < places[2] && places[2] < places[4]); /* a pool's, first in first out */
+        differs |= order_of(seed) != order_of(seed + 1);
+    }
+    CHECK(differs);
+}
+
+TEST(simulated_waits_let_jobs_go_on)
+{
+    const struct simthread_settings settings = {.slept = note_sleep};
+    struct ordered job = {{.run = note_turn}, 7};
+    struct io_pool *pool;
+    order_count = 0;
+    slept_us = 0;
+    mutex_init(&mutex);
+    condition_init(&condition);
+    simthread_begin(&settings);
+    CHECK_OK(io_pool_new(&pool, "a", 1, &err));
+    io_pool_submit(pool, &job.job);
+    CHECK_INT(simthread_ready(), 1);
+    mutex_lock(&mutex);
+    while (order_count == 0)
+        condition_wait(&condition, &mutex);
+    CHECK(!condition_wait_for(&condition, &mutex, 5000));
+    mutex_unlock(&mutex);
+    CHECK_INT(slept_us, 5000);
+    io_pool_submit(pool, &job.job);
+    io_pool_free(pool); /* runs it */
+    CHECK_INT(order_count, 2);
+    CHECK_INT(simthread_ready(), 0);
+    simthread_end();
+    condition_fini(&condition);
+    mutex_fini(&mutex);
 }
