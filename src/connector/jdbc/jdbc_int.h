@@ -50,12 +50,17 @@ enum status jdbc_check_columns(const struct table_description *table,
 /* The error of the connection's last call, with a code chosen from SQLite's; BUSY and LOCKED are
  * ERR_LOCKED and retriable. */
 enum status jdbc_sqlite_error(sqlite3 *db, const char *path, const char *what, struct error *err);
-enum status jdbc_sqlite_open(sqlite3 **out, const char *path, bool create,
+enum status jdbc_sqlite_open(sqlite3 **out, struct io *io, const char *path, bool create,
                              struct error *err) STATUS_CHECKED;
 enum status jdbc_sqlite_exec(sqlite3 *db, const char *path, const char *sql,
                              struct error *err) STATUS_CHECKED;
 enum status jdbc_sqlite_prepare(sqlite3 *db, const char *path, const struct buf *sql,
                                 sqlite3_stmt **out, struct error *err) STATUS_CHECKED;
+
+/* ---- jdbc_vfs.c */
+
+/* The name of SQLite's VFS for the io; NULL for the real one: SQLite's own. */
+enum status jdbc_vfs_name(struct io *io, const char **out, struct error *err) STATUS_CHECKED;
 
 /* ---- jdbc_schema.c */
 

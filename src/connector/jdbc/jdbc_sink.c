@@ -7,9 +7,10 @@
  *
  * All writers of a sink share its connection; their jobs run one after another on the sink's one
  * thread. writer->mutex guards all of a writer but `writing`, which is the job's while busy.
- * Commits are synchronous=NORMAL; those a flush waits for are FULL, or, when nothing is left to
- * write, the write-ahead log is synced (contracts.md rule 31). A file that cannot have a
- * write-ahead log is always FULL.
+ * Commits are synchronous=NORMAL; those a flush waits for are EXTRA (FULL, and without a
+ * write-ahead log the directory is synced after the journal is deleted: else a power cut brings the
+ * journal back and takes the commit), or, when nothing is left to write, the write-ahead log is
+ * synced (contracts.md rule 31). A file that cannot have a write-ahead log is always EXTRA.
  */
 #include "connector/jdbc/jdbc_int.h"
 
@@ -23,7 +24,7 @@
 #define SAY_LOCKED_US     200000 /* waits shorter than this are not worth a sentence */
 #define KEY_BYTES_MAX     (1u << 28)
 
-enum synchronous { SYNCHRONOUS_UNKNOWN, SYNCHRONOUS_OFF, SYNCHRONOUS_NORMAL, SYNCHRONOUS_FULL };
+enum synchronous { SYNCHRONOUS_UNKNOWN, SYNCHRONOUS_OFF, SYNCHRONOUS_NORMAL, SYNCHRONOUS_EXTRA };
 
 struct sink {
     struct arena arena; /* options */
@@ -98,9 +99,9 @@ static enum status set_synchronous(struct sink *sink, bool full, struct error *e
     static const char *const texts[] = {
         [SYNCHRONOUS_OFF] = "PRAGMA synchronous=OFF",
         [SYNCHRONOUS_NORMAL] = "PRAGMA synchronous=NORMAL",
-        [SYNCHRONOUS_FULL] = "PRAGMA synchronous=FULL",
+        [SYNCHRONOUS_EXTRA] = "PRAGMA synchronous=EXTRA",
     };
-    enum synchronous wanted = SYNCHRONOUS_FULL;
+    enum synchronous wanted = SYNCHRONOUS_EXTRA;
     if (sink->is_fresh)
         wanted = SYNCHRONOUS_OFF;
     else if (sink->has_wal && !full)
@@ -185,7 +186,7 @@ static enum status make_ready(struct sink *sink, struct error *err)
     if (sink->is_ready)
         return OK;
     if (!sink->db)
-        TRY(jdbc_sqlite_open(&sink->db, sink->path, true, err));
+        TRY(jdbc_sqlite_open(&sink->db, sink->io, sink->path, true, err));
     if (sink->synchronous == SYNCHRONOUS_UNKNOWN)
         TRY(find_fresh(sink, err));
     TRY(set_synchronous(sink, true, err));
@@ -315,7 +316,7 @@ static void run_job(struct io_job *job)
             status = write_patiently(writer, first, last, sync, &err);
         first = last;
     } while (status == OK && first < count);
-    /* a FULL commit takes the earlier ones along */
+    /* such a commit takes the earlier ones along */
     if (status == OK && (sink->is_fresh ? sync || count > 0 : sync && count == 0))
         status = sync_all(sink, &err);
     jdbc_rows_clear(&writer->writing);
@@ -369,7 +370,7 @@ static enum status look_first(struct sink *sink, bool *is_gone, struct error *er
 {
     struct error own = {0};
     bool exists = true;
-    enum status status = jdbc_sqlite_open(&sink->db, sink->path, true, &own);
+    enum status status = jdbc_sqlite_open(&sink->db, sink->io, sink->path, true, &own);
     if (status == OK)
         status = jdbc_compare_table(sink->db, sink->path, sink->options.table_name, sink->table,
                                     true, &exists, &own);

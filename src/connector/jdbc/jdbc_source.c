@@ -146,7 +146,7 @@ static enum status prepare_scan(struct source_reader *reader, struct error *err)
     struct buf sql;
     bool exists = false;
     if (!reader->db)
-        TRY(jdbc_sqlite_open(&reader->db, source->path, false, err));
+        TRY(jdbc_sqlite_open(&reader->db, source->io, source->path, false, err));
     TRY(jdbc_compare_table(reader->db, source->path, source->options.table_name, source->table,
                            false, &exists, err));
     if (!exists)

@@ -54,11 +54,14 @@ enum status jdbc_sqlite_error(sqlite3 *db, const char *path, const char *what, s
     return code;
 }
 
-enum status jdbc_sqlite_open(sqlite3 **out, const char *path, bool create, struct error *err)
+enum status jdbc_sqlite_open(sqlite3 **out, struct io *io, const char *path, bool create,
+                             struct error *err)
 {
     sqlite3 *db = NULL;
+    const char *vfs;
+    TRY(jdbc_vfs_name(io, &vfs, err));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
-    int code = sqlite3_open_v2(path, &db, flags, NULL);
+    int code = sqlite3_open_v2(path, &db, flags, vfs);
     if (code != SQLITE_OK) {
         enum status status = jdbc_sqlite_error(db, path, "cannot be opened", err);
         sqlite3_close(db);
