@@ -1,5 +1,5 @@
 /* thread.c - threads, locks and conditions over pthreads. The I/O pool is io_pool.c. */
-#include "os/simthread.h"
+#include "os/thread.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "os/simthread.h"
 
 struct thread {
     pthread_t os;
