@@ -24,7 +24,7 @@
 #define SAY_LOCKED_US     200000 /* waits shorter than this are not worth a sentence */
 #define KEY_BYTES_MAX     (1u << 28)
 
-enum synchronous { SYNCHRONOUS_UNKNOWN, SYNCHRONOUS_OFF, SYNCHRONOUS_NORMAL, SYNCHRONOUS_EXTRA };
+enum synchronous { SYNCHRONOUS_UNKNOWN, SYNCHRONOUS_NORMAL, SYNCHRONOUS_EXTRA };
 
 struct sink {
     struct arena arena; /* options */
@@ -40,7 +40,6 @@ struct sink {
     bool is_ready; /* table and statements are there */
     bool has_wal;
     enum synchronous synchronous; /* as set */
-    bool is_fresh;                /* made by us and not synced yet */
     sqlite3_stmt *begin, *commit, *rollback, *upsert, *delete;
 };
 
@@ -97,15 +96,10 @@ static enum status prepare_table(struct sink *sink,
 static enum status set_synchronous(struct sink *sink, bool full, struct error *err)
 {
     static const char *const texts[] = {
-        [SYNCHRONOUS_OFF] = "PRAGMA synchronous=OFF",
         [SYNCHRONOUS_NORMAL] = "PRAGMA synchronous=NORMAL",
         [SYNCHRONOUS_EXTRA] = "PRAGMA synchronous=EXTRA",
     };
-    enum synchronous wanted = SYNCHRONOUS_EXTRA;
-    if (sink->is_fresh)
-        wanted = SYNCHRONOUS_OFF;
-    else if (sink->has_wal && !full)
-        wanted = SYNCHRONOUS_NORMAL;
+    enum synchronous wanted = sink->has_wal && !full ? SYNCHRONOUS_NORMAL : SYNCHRONOUS_EXTRA;
     if (sink->synchronous == wanted)
         return OK;
     TRY(jdbc_sqlite_exec(sink->db, sink->path, texts[wanted], err));
@@ -113,40 +107,16 @@ static enum status set_synchronous(struct sink *sink, bool full, struct error *e
     return OK;
 }
 
-static enum status sync_file(struct sink *sink, int which, struct error *err)
+/* Everything committed so far survives a power cut after this. */
+static enum status sync_log(struct sink *sink, struct error *err)
 {
     sqlite3_file *file = NULL;
-    if (sqlite3_file_control(sink->db, "main", which, &file) != SQLITE_OK || !file ||
-        !file->pMethods)
+    if (sqlite3_file_control(sink->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK ||
+        !file || !file->pMethods)
         return OK; /* not open: nothing has been written to it */
     if (file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) != SQLITE_OK)
         return error_set(err, ERR_IO, "SQLite file '%s': it cannot be synced", sink->path);
     return OK;
-}
-
-/* Everything committed so far survives a power cut after this. */
-static enum status sync_all(struct sink *sink, struct error *err)
-{
-    TRY(sync_file(sink, SQLITE_FCNTL_JOURNAL_POINTER, err));
-    if (!sink->is_fresh)
-        return OK;
-    TRY(sync_file(sink, SQLITE_FCNTL_FILE_POINTER, err));
-    TRY(io_sync_parent(sink->io, sink->path, err));
-    sink->is_fresh = false;
-    return OK;
-}
-
-static enum status find_fresh(struct sink *sink, struct error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    TRY(prepare_text(sink, "PRAGMA page_count", &statement, err));
-    enum status status = OK;
-    if (sqlite3_step(statement) == SQLITE_ROW)
-        sink->is_fresh = sqlite3_column_int64(statement, 0) == 0;
-    else
-        status = jdbc_sqlite_error(sink->db, sink->path, "PRAGMA page_count", err);
-    sqlite3_finalize(statement);
-    return status;
 }
 
 static enum status ask_for_wal(struct sink *sink, struct error *err)
@@ -154,11 +124,13 @@ static enum status ask_for_wal(struct sink *sink, struct error *err)
     sqlite3_stmt *statement = NULL;
     TRY(prepare_text(sink, "PRAGMA journal_mode=WAL", &statement, err));
     int code = sqlite3_step(statement);
-    enum status status = OK;
-    if (code == SQLITE_ROW)
+    if (code == SQLITE_ROW) {
         sink->has_wal =
             str_eq_nocase(str_of((const char *)sqlite3_column_text(statement, 0)), STR("wal"));
-    else
+        code = sqlite3_step(statement); /* only then the file's mode is changed */
+    }
+    enum status status = OK;
+    if (code != SQLITE_DONE)
         status = jdbc_sqlite_error(sink->db, sink->path, "PRAGMA journal_mode=WAL", err);
     sqlite3_finalize(statement);
     return status;
@@ -187,8 +159,6 @@ static enum status make_ready(struct sink *sink, struct error *err)
         return OK;
     if (!sink->db)
         TRY(jdbc_sqlite_open(&sink->db, sink->io, sink->path, true, err));
-    if (sink->synchronous == SYNCHRONOUS_UNKNOWN)
-        TRY(find_fresh(sink, err));
     TRY(set_synchronous(sink, true, err));
     TRY(ask_for_wal(sink, err));
     TRY(make_table(sink, err));
@@ -317,8 +287,8 @@ static void run_job(struct io_job *job)
         first = last;
     } while (status == OK && first < count);
     /* such a commit takes the earlier ones along */
-    if (status == OK && (sink->is_fresh ? sync || count > 0 : sync && count == 0))
-        status = sync_all(sink, &err);
+    if (status == OK && sync && count == 0)
+        status = sync_log(sink, &err);
     jdbc_rows_clear(&writer->writing);
 
     mutex_lock(&writer->mutex);
