@@ -639,7 +639,7 @@ static enum status read_batch(struct log_source_reader *reader, uint32_t max_row
     if (reader->run != buffer) {
         reader->run = buffer;
         reader->value_end = NULL;
-        records->run_count++;
+        records->run_ends[records->run_count++] = records->count; /* there may be none in it */
     }
     while (records->count < max_rows) {
         uint32_t room = max_rows - records->count;
@@ -692,6 +692,15 @@ static enum poll_result read_failed(struct log_source_reader *reader, enum statu
     return POLL_ERROR;
 }
 
+/* A partition that has failed takes no more records in this process: no watch is armed, and what
+ * could be read has been. log_source_why tells it. */
+static bool is_over(const struct log_source_reader *reader)
+{
+    struct log_offsets offsets;
+    log_partition_offsets(reader->partition, &offsets);
+    return offsets.failed && !offsets.deleted && offsets.high_watermark <= reader->position.offset;
+}
+
 /* Nothing was read: at the end, or wait for more. */
 static enum poll_result at_end_or_wait(struct log_source_reader *reader, bool *out_again)
 {
@@ -700,7 +709,7 @@ static enum poll_result at_end_or_wait(struct log_source_reader *reader, bool *o
     if (reader->armed)
         log_watch_cancel(reader->partition, &reader->watch);
     reader->armed = log_watch_arm(reader->partition, &reader->watch, reader->position.offset);
-    *out_again = !reader->armed;
+    *out_again = !reader->armed && !is_over(reader);
     return POLL_WAIT;
 }
 

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/must.h"
+
 #define JSON_TEXT_MAX (1u << 30)
 
 void json_bad(struct decoder *decoder, uint32_t record, const char *fmt, ...)
@@ -246,6 +248,7 @@ static enum status decode_records(struct decoder *decoder, struct error *err)
         TRY(copy_documents(decoder, err));
         return decode_run(decoder, 0, records->count, err);
     }
+    must(records->run_ends[records->run_count - 1] == records->count);
     decoder->documents = records->values;
     for (uint32_t i = 0; i < records->run_count; i++) {
         TRY(decode_run(decoder, first, records->run_ends[i], err));
