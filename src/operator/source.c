@@ -17,9 +17,12 @@ static void wake_split(struct wake *wake)
     wake_notify(operator_wake(split->op));
 }
 
+/* Only the first subtask asks for splits: another one would count as having more to do for ever. */
 static void wake_discovery(struct wake *wake)
 {
     struct source_state *state = container_of(wake, struct source_state, discover_wake);
+    if (state->op->subtask != 0)
+        return;
     atomic_store(&state->discover_ready, true);
     wake_notify(operator_wake(state->op));
 }
