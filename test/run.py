@@ -22,8 +22,9 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import clicase  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TIERS = ["check", "unit", "fuzz", "function", "sql", "cli", "system", "browser", "services"]
-QUICK = ["check", "unit", "function", "sql"]
+TIERS = ["check", "unit", "fuzz", "function", "sql", "sim", "cli", "system", "browser", "services"]
+QUICK = ["check", "unit", "function", "sql", "sim"]
+SIM_SEEDS, SIM_SEEDS_LONG, SIM_SEEDS_AT_ONCE = 200, 5000, 100
 OUTPUT_LIMIT = 12000
 SLOWER = {"asan": 4, "tsan": 8, "valgrind": 20}
 
@@ -209,6 +210,14 @@ class Runner:
     def tests_sql(self):
         return self.tests_cases("sql", ["test/sql/**/*.test"], "sql_case",
                                 ["--seeds", "20"] if self.options.long else [])
+
+    def tests_sim(self):
+        program = os.path.join(self.build, "test/sim/simulate")
+        count = SIM_SEEDS_LONG if self.options.long else SIM_SEEDS
+        ranges = [f"{first}-{first + SIM_SEEDS_AT_ONCE - 1}" for first in range(1, count, SIM_SEEDS_AT_ONCE)]
+        for arguments in [["--file", os.path.join(ROOT, "test/sim/seeds.txt")]] + [[seeds] for seeds in ranges]:
+            yield Test("sim/" + os.path.basename(arguments[-1]),
+                       lambda command=[program] + arguments: self.program(command, 120, cwd=ROOT))
 
     def tests_cli(self):
         for path in self.files("test/cli/**/*.test"):

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "os/simio_int.h"
@@ -20,6 +21,7 @@ struct simio {
     struct rng rng;        /* what a crash and a fault do */
     struct rng random_rng; /* what io_random gives */
     uint64_t step, crash_step;
+    uint64_t trace;
     bool crashed;
     uint64_t generation; /* of open files: each crash begins a new one */
     int64_t elapsed_us;
@@ -47,9 +49,16 @@ static enum status crashed(const char *what, const char *path, struct error *err
     return error_set(err, ERR_CLOSED, "%s %s: the simulated machine has crashed", what, path);
 }
 
-/* Counts a step. True: this is the one that the crash hits; do the work, then report it. */
-static bool step(struct simio *sim)
+static void trace(struct simio *sim, const void *bytes, size_t size_bytes)
 {
+    sim->trace = hash_bytes_seed(bytes, size_bytes, sim->trace);
+}
+
+/* Counts a step. True: this is the one that the crash hits; do the work, then report it. */
+static bool step(struct simio *sim, const char *what, const char *path)
+{
+    trace(sim, what, strlen(what));
+    trace(sim, path, strlen(path));
     sim->step++;
     if (sim->step == sim->crash_step)
         sim->crashed = true;
@@ -100,11 +109,11 @@ static enum status sim_open(struct io *io, const char *path, int flags, struct i
                       : node->is_directory && (flags & ~(int)IO_READ) ? EISDIR
                                                                       : 0;
         if (errno_value == 0 && (flags & IO_TRUNCATE) && node->now_bytes) {
-            step(sim);
+            step(sim, "cut", path);
             errno_value = sim_truncate(&sim->disk, node, 0);
         }
     } else if ((flags & IO_CREATE) && parent) {
-        step(sim);
+        step(sim, "make", path);
         node = sim_create(&sim->disk, parent, name, false);
         errno_value = node ? 0 : ENOMEM;
     }
@@ -165,7 +174,9 @@ static enum status sim_pwrite(struct io *io, struct io_file *file, const void *b
         return crashed("write", file->path, err);
     if (!(file->flags & IO_WRITE))
         return error_errno(err, EBADF, "write %s", file->path);
-    step(sim);
+    step(sim, "write", file->path);
+    trace(sim, &offset, sizeof(offset));
+    trace(sim, bytes, size_bytes);
     if (fault(sim, SIMIO_WRITE, &errno_value))
         size_bytes = (size_t)rng_below(&sim->rng, size_bytes + 1);
     write_errno = sim_write(&sim->disk, file->node, bytes, size_bytes, offset);
@@ -179,7 +190,7 @@ static enum status sim_sync(struct io *io, struct io_file *file, struct error *e
     int errno_value = 0;
     if (!usable(sim, file))
         return crashed("sync", file->path, err);
-    if (step(sim))
+    if (step(sim, "sync", file->path))
         return crashed("sync", file->path, err);
     if (fault(sim, SIMIO_SYNC, &errno_value))
         sim_fail_sync_file(file->node, &sim->rng);
@@ -197,7 +208,8 @@ static enum status sim_file_truncate(struct io *io, struct io_file *file, uint64
         return crashed("truncate", file->path, err);
     if (!(file->flags & IO_WRITE))
         return error_errno(err, EBADF, "truncate %s", file->path);
-    step(sim);
+    step(sim, "truncate", file->path);
+    trace(sim, &size_bytes, sizeof(size_bytes));
     if (!fault(sim, SIMIO_WRITE, &errno_value))
         errno_value = sim_truncate(&sim->disk, file->node, size_bytes);
     file->node->modified_us = io_wall_us(io);
@@ -257,7 +269,7 @@ static enum status sim_rename(struct io *io, const char *from, const char *to, s
     int errno_value = 0, to_errno = 0;
     if (sim->crashed)
         return crashed("rename", from, err);
-    step(sim);
+    step(sim, from, to);
     struct sim_node *node = sim_find(&sim->disk, from, &from_parent, from_name, &errno_value);
     struct sim_node *target = sim_find(&sim->disk, to, &to_parent, to_name, &to_errno);
     if (!node)
@@ -285,7 +297,7 @@ static enum status remove_name(struct io *io, const char *path, bool directory, 
     int errno_value = 0;
     if (sim->crashed)
         return crashed(what, path, err);
-    step(sim);
+    step(sim, what, path);
     struct sim_node *node = sim_find(&sim->disk, path, &parent, name, &errno_value);
     if (node)
         errno_value = !parent                            ? EBUSY
@@ -316,7 +328,7 @@ static enum status sim_mkdir(struct io *io, const char *path, struct error *err)
     int errno_value = 0;
     if (sim->crashed)
         return crashed("make directory", path, err);
-    step(sim);
+    step(sim, "make directory", path);
     struct sim_node *node = sim_find(&sim->disk, path, &parent, name, &errno_value);
     if (node)
         errno_value = EEXIST;
@@ -331,7 +343,7 @@ static enum status sim_sync_dir(struct io *io, const char *path, struct error *e
     char name[SIM_NAME_MAX];
     struct sim_node *parent;
     int errno_value = 0;
-    if (sim->crashed || step(sim))
+    if (sim->crashed || step(sim, "sync directory", path))
         return crashed("sync directory", path, err);
     struct sim_node *node = sim_find(&sim->disk, path, &parent, name, &errno_value);
     if (node && !node->is_directory)
@@ -491,4 +503,14 @@ void simio_fail(struct io *io, enum simio_fault kind, uint64_t countdown, int er
 void simio_set_capacity(struct io *io, uint64_t bytes)
 {
     simio_of(io)->disk.capacity_bytes = bytes;
+}
+
+uint64_t simio_used(struct io *io)
+{
+    return simio_of(io)->disk.used_bytes;
+}
+
+uint64_t simio_trace(struct io *io)
+{
+    return simio_of(io)->trace;
 }

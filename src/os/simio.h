@@ -45,5 +45,9 @@ enum simio_fault {
  * written a part. 0 switches off. */
 void simio_fail(struct io *io, enum simio_fault kind, uint64_t countdown, int errno_value);
 void simio_set_capacity(struct io *io, uint64_t bytes); /* beyond: ENOSPC; 0: unlimited */
+uint64_t simio_used(struct io *io);                     /* bytes of files */
+/* A hash of all steps so far, in their order, with what they wrote where: two runs of a seed that
+ * have the same did the same. */
+uint64_t simio_trace(struct io *io);
 
 #endif

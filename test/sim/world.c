@@ -1,0 +1,216 @@
+/* world.c - lives one after another until the job has done its work. */
+#include "test/sim/world.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+
+#include "base/must.h"
+#include "connector/sim/sim.h"
+
+#define STEPS_AT_ONCE 12
+#define ROUNDS_MAX    200000
+#define LIVES_MAX     60
+#define QUIET_ROUNDS  30 /* with nothing to do, before the job counts as having nothing left */
+#define TEXT_BYTES    (1u << 20)
+
+/* A wait of the process runs out: time passes, and others do what they do. */
+static void slept(void *context, int64_t timeout_us)
+{
+    struct world *world = context;
+    simio_advance_us(world->io, timeout_us);
+    disturb_round(world);
+}
+
+static enum job_state state_of(struct engine_job *job, struct error *error)
+{
+    struct job_status status;
+    engine_job_status(job, &status);
+    *error = status.error;
+    return status.state;
+}
+
+/* Steps, rows, time; how long there has been nothing to do. */
+static uint32_t round_of(struct world *world, struct engine_job *job, uint32_t quiet)
+{
+    disturb(world, job);
+    disturb_round(world);
+    if (world->ends_now)
+        return 0;
+    uint64_t steps = engine_simulate(world->engine, 1 + rng_below(&world->rng, STEPS_AT_ONCE));
+    if (rng_below(&world->rng, 3) == 0)
+        input_arrive(world);
+    if (world->barriers_left && rng_below(&world->rng, 12) == 0) {
+        world->barriers_left--;
+        engine_job_barrier(job);
+    }
+    simio_advance_us(world->io, (int64_t)rng_below(&world->rng, 4000));
+    if (steps || !input_all_arrived(world) || world->is_full || world->locker)
+        return 0;
+    int64_t due_us = engine_next_timer_us(world->engine), now_us = io_monotonic_us(world->io);
+    if (due_us != INT64_MAX && due_us > now_us)
+        simio_advance_us(world->io, due_us - now_us);
+    return quiet + 1;
+}
+
+/* Rows without end: all that will ever come has been worked through. */
+static void stop_for_good(struct world *world, struct engine_job *job)
+{
+    if (input_is_broken(world)) {
+        world_tell(world, "the log takes no more rows until the next start");
+        world->ends_now = true;
+        return;
+    }
+    world_tell(world, "all is done");
+    world->is_done = true;
+    engine_job_stop(job);
+}
+
+/* Until the job, the process or the machine ends. */
+static void drive(struct world *world, struct engine_job *job)
+{
+    struct error ignored;
+    uint32_t quiet = 0;
+    for (uint32_t rounds = 0; rounds < ROUNDS_MAX; rounds++) {
+        if (world->ends_now || simio_crashed(world->io) ||
+            job_state_is_final(state_of(job, &ignored)))
+            return;
+        quiet = round_of(world, job, quiet);
+        if (quiet == QUIET_ROUNDS && world->scenario->is_unbounded)
+            stop_for_good(world, job);
+        if (quiet > 2 * QUIET_ROUNDS)
+            break;
+    }
+    struct buf why;
+    buf_init(&why, TEXT_BYTES);
+    engine_job_why(job, &why);
+    world_fail(world, "the job does not end: %s", buf_text(&why));
+    buf_fini(&why);
+}
+
+/* True: the job has done all its work. */
+static bool look_at_end(struct world *world, struct engine_job *job)
+{
+    struct error error;
+    enum job_state state = state_of(job, &error);
+    world_tell(world, "the job is %s%s%s", job_state_name(state), error.text[0] ? ": " : "",
+               error.text);
+    if (state == JOB_FAILED && !simio_crashed(world->io)) {
+        world->failures++;
+        if (!world->faulted)
+            world_fail(world, "the job failed: %s", error.text);
+        if (!error.text[0])
+            world_fail(world, "the job failed without a reason");
+    }
+    return !simio_crashed(world->io) &&
+           (state == JOB_FINISHED || (state == JOB_STOPPED && world->is_done));
+}
+
+static enum status execute(struct world *world, bool inserts, struct engine_job **job,
+                           bool *skipped, struct error *err)
+{
+    struct buf text;
+    buf_init(&text, TEXT_BYTES);
+    if (inserts)
+        scenario_inserts(world->scenario, &text);
+    else
+        scenario_tables(world->scenario, &text);
+    enum status status = life_execute(world, buf_text(&text), NULL, job, skipped, err);
+    buf_fini(&text);
+    return status;
+}
+
+/* The process and, it may be, the machine end. */
+static void end_life(struct world *world)
+{
+    bool crashes = simio_crashed(world->io) || world->reboots || rng_below(&world->rng, 4) == 0;
+    if (!simio_crashed(world->io) && world->ends_now)
+        simio_crash_at(world->io, simio_steps(world->io) + 1); /* it cannot tidy up */
+    life_close(world);
+    for (int kind = 0; kind < SIMIO_FAULT_COUNT; kind++)
+        simio_fail(world->io, (enum simio_fault)kind, 0, 0);
+    world_tell(world, crashes ? "the machine starts again" : "the process starts again");
+    if (crashes)
+        simio_crash(world->io);
+    else
+        simio_kill(world->io);
+    world->crashes += crashes;
+    world->kills += !crashes;
+    world->reboots &= !crashes;
+}
+
+/* True: the job has done all its work. */
+static bool live(struct world *world)
+{
+    struct engine_job *job;
+    struct error err = {0};
+    bool skipped = false, done = false;
+    if (world->left && rng_below(&world->rng, 3) == 0) {
+        simio_crash_at(world->io, simio_steps(world->io) + 1 + rng_below(&world->rng, 40));
+        world_tell(world, "the machine will crash soon after its start");
+        world->left--;
+    }
+    bool good = life_open(world, false, &err);
+    if (good)
+        input_resume(world);
+    if (good)
+        good = execute(world, false, &job, &skipped, &err) == OK &&
+               execute(world, true, &job, &skipped, &err) == OK;
+    if (!good && !simio_crashed(world->io))
+        world_fail(world, "it does not start: %s", err.text);
+    if (good && skipped) {
+        world_tell(world, "the job had finished");
+        done = true;
+    } else if (good) {
+        drive(world, job);
+        done = look_at_end(world, job);
+    }
+    end_life(world);
+    return done;
+}
+
+static void verify(struct world *world)
+{
+    struct error err = {0};
+    struct engine_job *job;
+    bool skipped;
+    simio_crash(world->io); /* what is not durable now was never promised */
+    if (!life_open(world, true, &err) || execute(world, false, &job, &skipped, &err) != OK)
+        world_fail(world, "the targets cannot be read: %s", err.text);
+    else
+        verify_targets(world);
+    life_close(world);
+}
+
+bool world_run(struct world *world, const struct scenario *scenario, bool tells)
+{
+    struct error err = {0};
+    const struct simthread_settings settings = {
+        .seed = scenario->seed, .slept = slept, .context = world};
+    *world = (struct world){.scenario = scenario, .tells = tells, .left = scenario->disturbances};
+    buf_init(&world->problem, TEXT_BYTES);
+    rng_init(&world->rng, ~scenario->seed);
+    world->io = simio_new(scenario->seed);
+    simthread_begin(&settings);
+    sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, (int)(scenario->seed & 0xffffff) + 1, NULL);
+    sqlite3_randomness(0, NULL);
+    if (input_prepare(world, &err) != OK)
+        world_fail(world, "the input cannot be prepared: %s", err.text);
+    bool done = false;
+    while (!done && world->problem.length == 0) {
+        if (world->lives > LIVES_MAX)
+            world_fail(world, "%u lives and no end", world->lives);
+        done = live(world);
+    }
+    if (world->problem.length == 0)
+        verify(world);
+    simthread_end();
+    world->trace ^= simio_trace(world->io);
+    return world->problem.length == 0;
+}
+
+void world_fini(struct world *world)
+{
+    simio_free(world->io);
+    buf_fini(&world->problem);
+    sim_reset();
+}
