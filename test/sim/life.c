@@ -94,7 +94,7 @@ static enum status give_log(const struct plugin_context *context, struct log **o
     return OK;
 }
 
-static enum status data_directory(void *context, const char **out, struct error *err)
+static enum status data_directory(void *context, bool needed, const char **out, struct error *err)
 {
     *out = "/data";
     return OK;

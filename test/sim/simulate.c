@@ -112,7 +112,7 @@ static bool run_file(const char *program, const char *path)
 int main(int argc, char **argv)
 {
     bool good = true, tells = false;
-    logger_set_level(LOG_ERROR);
+    logger_set_level(LOG_ERROR + 1); /* errors are what is asked for */
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--tell") == 0)
             tells = true;

@@ -6,6 +6,7 @@
  */
 #include "../check.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "connector/kafka/kafka.h"
 #include "connector_help.h"
 #include "kafka/record.h"
+#include "os/simio.h"
 
 /* ---- a broker on a thread of its own ---- */
 
@@ -483,6 +485,69 @@ TEST(values_lie_in_runs)
         log_topic_unref(topic);
     }
     with_keys = true;
+}
+
+/* The first batch of a block is one that the poll before has read to its end. */
+TEST(a_batch_may_end_with_a_poll)
+{
+    static const struct log_config_entry segments[] = {{"segment.bytes", "300"}};
+    struct log_topic *topic;
+    struct error err = {0};
+    struct buf out;
+    server_start();
+    CHECK_OK(log_topic_create(the_log(), STR("cut"), 1, segments, 1, &topic, &err));
+    for (int i = 0; i < 6; i++)
+        write_batch(log_topic_partition(topic, 0), 1 + i * 10, 10, 1, COMPRESSION_NONE);
+    wait_shown(log_topic_partition(topic, 0));
+    buf_init(&out, 1 << 20);
+    CHECK(read_values("cut", true, 10, &out) > 50);
+    CHECK_INT(count_lines(&out), 60);
+    buf_fini(&out);
+    log_topic_unref(topic);
+}
+
+static enum status give_failed_log(const struct plugin_context *context, struct log **out,
+                                   struct error *err)
+{
+    *out = context->process;
+    return OK;
+}
+
+/* Nothing more comes from it in this process: it is no reason to ask again and again. */
+TEST(a_failed_partition_is_waited_for)
+{
+    const struct source_class *source_class = CONNECTOR_KAFKA.source;
+    struct io *io = simio_new(1);
+    const struct log_settings settings = {.io = io, .directory = "/log"};
+    struct log *log;
+    struct log_topic *topic;
+    struct reading reading;
+    struct source_reader *reader;
+    struct source_output output;
+    struct error err = {0};
+    CHECK_OK(log_open(&log, &settings, &err));
+    CHECK_OK(log_topic_create(log, STR("failed"), 1, NULL, 0, &topic, &err));
+    write_batch(log_topic_partition(topic, 0), 0, 5, 1, COMPRESSION_NONE);
+    CHECK_OK(log_sync(log, &err));
+    write_batch(log_topic_partition(topic, 0), 5, 5, 1, COMPRESSION_NONE);
+    simio_fail(io, SIMIO_SYNC, 1, EIO);
+    CHECK_INT(log_sync(log, &err), ERR_IO);
+    reading_init(&reading, "failed", false);
+    reading.context.context.embedded_log = give_failed_log;
+    reading.context.context.process = log;
+    test_option(&reading.table, "scan.startup.mode", "earliest-offset");
+    CHECK_OK(reading_open(&reading, &err));
+    CHECK(discover_all(&reading, 1, &err));
+    CHECK_OK(source_class->reader_open(reading.source, &reading.splits[0], NULL, 0,
+                                       &reading.wake.wake, &reader, &err));
+    CHECK_INT(source_class->poll(reader, 100, &output, &err), POLL_ROWS);
+    CHECK_INT(output.records->count, 5);
+    CHECK_INT(source_class->poll(reader, 100, &output, &err), POLL_WAIT);
+    source_class->reader_close(reader);
+    reading_close(&reading);
+    log_topic_unref(topic);
+    CHECK(log_close(log, &err) != OK);
+    simio_free(io);
 }
 
 TEST(a_position_continues_exactly)
