@@ -315,8 +315,8 @@ static enum status finish_job(struct sql_world *world, struct engine_job *job, s
     return result;
 }
 
-static enum status run_statement(struct sql_world *world, struct statement *statement,
-                                 struct arena *arena, struct error *err)
+static enum status run_bound(struct sql_world *world, struct statement *statement,
+                             struct arena *arena, struct error *err)
 {
     struct engine_result result;
     const struct query_callbacks callbacks = {
@@ -346,6 +346,81 @@ static enum status run_statement(struct sql_world *world, struct statement *stat
         status = finish_job(world, result.job, err);
     }
     engine_result_fini(&result);
+    return status;
+}
+
+/* ---- a query as a job that goes on from checkpoints: a top-level SELECT never does */
+
+struct collecting {
+    char name[32];                 /* of the table of its columns; "": none */
+    struct catalog_object *object; /* a reference */
+};
+
+static enum status create_table(struct sql_world *world, const struct rel *query, const char *name,
+                                struct error *err)
+{
+    struct sql_script *script;
+    struct statement statement = {0};
+    struct engine_result result;
+    struct arena arena;
+    struct buf sql;
+    arena_init(&arena, NULL, STATEMENT_BYTES);
+    buf_init(&sql, STATEMENT_BYTES);
+    buf_printf(&sql, "CREATE TEMPORARY TABLE `%s` (", name);
+    for (uint32_t i = 0; i < query->column_count; i++) {
+        buf_printf(&sql, "%s c%u ", i ? "," : "", i);
+        type_format(&sql, type_with_time_attribute(&arena, query->types[i], TIME_ATTRIBUTE_NONE));
+    }
+    buf_append_text(&sql, ") WITH ('connector' = 'sim')");
+    enum status status = sql_script_open(&script, "collect.sql", str_of(buf_text(&sql)), err);
+    must(status == OK);
+    status = sql_next(script, session_sql(world->session), &arena, &statement, err);
+    if (status == OK)
+        status = engine_execute(world->session, &statement, &arena, NULL, &result, err);
+    else
+        arena_fini(&arena);
+    sql_script_close(script);
+    buf_fini(&sql);
+    return status;
+}
+
+static enum status collect(struct sql_world *world, struct statement *statement,
+                           struct arena *arena, struct collecting *out, struct error *err)
+{
+    struct statement_insert *insert = ARENA_ARRAY(arena, 1, struct statement_insert);
+    TRY(arena_check(arena, "an INSERT", err));
+    snprintf(out->name, sizeof(out->name), "result_%u", world->job_number);
+    TRY(create_table(world, statement->query, out->name, err));
+    struct str name = str_of(out->name);
+    out->object = catalog_find(engine_catalog(world->engine), &name, 1);
+    *insert = (struct statement_insert){
+        .target = out->object, .query = statement->query, .pos = statement->pos};
+    statement->kind = STATEMENT_INSERT;
+    statement->query = NULL;
+    statement->inserts = insert;
+    statement->insert_count = 1;
+    return OK;
+}
+
+static void keep_collected(struct sql_world *world, const struct collecting *collecting)
+{
+    struct sql_rows *rows = sql_world_captured(world, collecting->name);
+    forget_result(world);
+    world->rows = *rows;
+    free(rows);
+}
+
+static enum status run_statement(struct sql_world *world, struct statement *statement,
+                                 struct arena *arena, struct error *err)
+{
+    struct collecting collecting = {0};
+    bool collects = statement->kind == STATEMENT_SELECT && world->mode->restarts;
+    enum status status = collects ? collect(world, statement, arena, &collecting, err) : OK;
+    if (status == OK)
+        status = run_bound(world, statement, arena, err);
+    if (status == OK && collects)
+        keep_collected(world, &collecting);
+    catalog_object_unref(collecting.object);
     return status;
 }
 
