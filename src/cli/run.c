@@ -18,6 +18,8 @@ const struct argument_def RUN_ARGUMENTS[] = {
      "serve this dashboard (and so HTTP); may be given several times"},
     {"--no-http", ARGUMENT_FLAG, NULL, "serve no page, also while jobs run that have no end"},
     {"--again", ARGUMENT_FLAG, NULL, "also run jobs anew that have finished before"},
+    {"--accept-duplicates", ARGUMENT_FLAG, NULL,
+     "go on where a table has rows that the checkpoint does not know of: they may come twice"},
     {"--allow-changed-query", ARGUMENT_FLAG, NULL,
      "go on from checkpoints of another statement with what of their state still fits"},
     {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET; also leat.memory.limit, leat.http.hosts"},
@@ -46,7 +48,7 @@ struct run {
     struct process process;
     struct engine *engine;
     struct session *session;
-    bool explain, again, allow_changed_query;
+    bool explain, again, allow_changed_query, accept_duplicates;
     enum result_form form;
     uint32_t script_count, set_count, variable_count;
     struct script scripts[SCRIPTS_MAX];
@@ -101,6 +103,8 @@ static enum status take_option(struct run *run, const char *name, const char *va
         return add_script(run, "-e", NULL, value, err);
     if (strcmp(name, "--again") == 0) {
         run->again = true;
+    } else if (strcmp(name, "--accept-duplicates") == 0) {
+        run->accept_duplicates = true;
     } else if (strcmp(name, "--allow-changed-query") == 0) {
         run->allow_changed_query = true;
     } else if (strcmp(name, "--data") == 0) {
@@ -331,10 +335,13 @@ static enum status start(struct run *run, struct error *err)
         .owner = &run->process.memory,
         .worker_threads = (uint32_t)run->process.worker_threads,
         .security_roots = process_roots(&run->process),
-        .checkpoints = {.directory = run->explain ? NULL : process_data_directory,
+        .checkpoints = {.directory = process_data_directory,
+                        .is_named = run->process.data_given || run->process.listen ||
+                                    run->process.http.wanted,
                         .context = &run->process,
                         .again = run->again,
-                        .allow_changed_query = run->allow_changed_query},
+                        .allow_changed_query = run->allow_changed_query,
+                        .accept_duplicates = run->accept_duplicates},
     };
     TRY(engine_new(&run->engine, &config, err));
     run->process.engine = run->engine;

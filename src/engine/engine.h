@@ -28,8 +28,11 @@ struct engine_checkpoints {
      * jobs have no checkpoints. */
     enum status (*directory)(void *context, bool needed, const char **out, struct error *err);
     void *context;
+    /* The process has been asked for one: jobs with an end have checkpoints, too. */
+    bool is_named;
     bool again;               /* a job that has finished is run anew */
     bool allow_changed_query; /* state that the statement no longer fits is left behind */
+    bool accept_duplicates;   /* rows that a sink has already may come again */
 };
 
 struct engine_config {

@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "os/logger.h"
+#include "operator/committer.h"
 #include "state/checkpoint.h"
 
 #define NAME_BYTES_MAX 200 /* of a file; longer ones end in a hash */
@@ -95,6 +96,19 @@ static const struct plan_node *find_node(const struct plan *plan, const char *st
     return NULL;
 }
 
+/* Of sinks only what is not committed yet can be lost. */
+static bool is_settled_sink(const struct checkpoint_operator *old)
+{
+    struct committer_state state = {0};
+    bool settled = strncmp(old->shape, "sink ", 5) == 0;
+    if (settled && old->blob_count > 0)
+        settled =
+            committer_state_load(&state, old->blobs[0].data, old->blobs[0].length, NULL) == OK &&
+            state.count == 0;
+    committer_state_drop(&state, state.count);
+    return settled;
+}
+
 /* What would be lost or mean something else, one a line. */
 static void list_differences(struct buf *out, const struct plan *plan,
                              const struct checkpoint *from)
@@ -103,6 +117,8 @@ static void list_differences(struct buf *out, const struct plan *plan,
         const struct checkpoint_operator *old = &from->operators[i];
         const struct plan_node *node = find_node(plan, old->name);
         const char *what = NULL;
+        if (is_settled_sink(old))
+            continue;
         if (!node)
             what = "is not part of the statement any more: it would be left behind";
         else if (strcmp(node->state_shape, old->shape) != 0)
@@ -114,7 +130,7 @@ static void list_differences(struct buf *out, const struct plan *plan,
     }
     for (uint32_t n = 0; n < plan->node_count; n++) {
         const char *name = plan->nodes[n]->state_name;
-        if (name && !checkpoint_find(from, name))
+        if (name && plan->nodes[n]->op != PLAN_SINK && !checkpoint_find(from, name))
             buf_printf(out, "%s%s is new: it would begin empty", out->length ? "; " : "", name);
     }
 }
@@ -169,7 +185,7 @@ enum status recovery_rebuild(struct engine_job *job, struct error *err)
     struct error gone = *err;
     for (uint32_t i = 0; i < plan->root_count; i++) {
         const struct plan_node *root = plan->roots[i];
-        if (root->op == PLAN_SINK && root->sink.mode == SINK_UPSERT)
+        if (root->op == PLAN_SINK && root->sink.on_reset == SINK_REBUILD)
             continue;
         error_hint(err,
                    "rows that were written to a table without a primary key cannot be told "
@@ -192,6 +208,10 @@ static enum status load(struct engine_job *job, struct error *err)
     struct buf damage;
     buf_init(&damage, LIST_BYTES_MAX);
     enum status status = checkpoint_store_load(job->store, &job->from, &damage, err);
+    if (status == OK && damage.length) {
+        memcpy(job->parent, job->from->lineage, sizeof(job->parent));
+        job->checkpoints.parent = job->parent;
+    }
     if (status == OK && damage.length)
         logger_write(LOG_WARN, "checkpoint", "job '%s': %s; it goes on from checkpoint %llu",
                      job->plan->job_name, buf_text(&damage), (unsigned long long)job->from->epoch);
@@ -245,6 +265,7 @@ enum status recovery_open(struct session *session, struct engine_job *job, bool 
     job->checkpoints.store = job->store;
     job->checkpoints.from = job->from;
     job->checkpoints.interval_us = session->settings.checkpoint_interval_ms * US_PER_MS;
+    job->checkpoints.accept_duplicates = job->engine->config.checkpoints.accept_duplicates;
     return OK;
 }
 

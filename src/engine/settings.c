@@ -239,6 +239,8 @@ void settings_plan(const struct session *session, const struct query_callbacks *
                    struct plan_settings *out)
 {
     const struct settings *settings = &session->settings;
+    bool has_checkpoints = session->engine->config.checkpoints.directory != NULL &&
+                           settings->checkpoint_interval_ms != 0;
     *out = (struct plan_settings){
         .parallelism = (uint32_t)settings->parallelism,
         .mini_batch = settings->mini_batch - 1,
@@ -249,6 +251,9 @@ void settings_plan(const struct session *session, const struct query_callbacks *
         .function_session = &session->function_session,
         .registry = session->engine->config.registry,
         .catalog = session->engine->catalog,
+        .checkpoints = has_checkpoints,
+        .checkpoints_bounded = has_checkpoints && (session->engine->config.checkpoints.is_named ||
+                                                   session_was_set(session, CHECKPOINT_INTERVAL)),
         .collect_changes = callbacks && callbacks->changes,
     };
 }

@@ -30,6 +30,8 @@
 
 #define OPERATOR_PORTS_MAX 16
 
+struct committer; /* operator/committer.h */
+
 struct operator;
 struct operator_host; /* the runtime's side: edges, timers, clock */
 
@@ -114,6 +116,18 @@ struct wake *operator_wake(struct operator* op);
 /* Memory shared by the subtasks of op's node: zeroed, size_bytes, the same pointer for each; made
  * by the first caller and freed after the last close. Only to be asked for in open. */
 void *operator_shared(struct operator* op, size_t size_bytes, struct error *err);
+/* The job's place among its runs. */
+struct operator_history {
+    const uint8_t *lineage;        /* CHECKPOINT_LINEAGE_BYTES */
+    const uint8_t *parent;         /* the lineage that it comes from; NULL: none */
+    const struct checkpoint *from; /* that it goes on from; NULL: it begins */
+    bool accept_duplicates;        /* rows that a sink has already may come again */
+    const char *directory;         /* of the checkpoints */
+};
+/* NULL: the job has no checkpoints. Valid until close. */
+const struct operator_history *operator_history(const struct operator* op);
+/* In open: each checkpoint of the job holds what the committer has then, and releases it. */
+void operator_commits(struct operator* op, struct committer *committer);
 /* In open, with op->keyed set: makes it what the checkpoint had for these key groups. */
 enum status operator_restore_keyed(struct operator* op, uint32_t first_key_group,
                                    uint32_t last_key_group, struct error *err) STATUS_CHECKED;

@@ -1,29 +1,25 @@
 /* sink.c - the operators at the end: rows to a connector's writer, or to whoever asked for them.
  *
- * The subtasks of a node share one connector sink; each has a writer. A batch that the writer does
- * not take (PUSH_FULL) is held and offered again after the wake; the same for flush and finish.
- * Before: NULL in a NOT NULL column fails the job (Flink's table.exec.sink.not-null-enforcer =
- * ERROR), so does a row for which a CHECK is FALSE. For upsert sinks a -U is left out when the row
- * after it is its +U under the same primary key; else the old row goes: it becomes a -D.
+ * The subtasks of a node share one connector sink (sink_target.c); each has a writer. A batch that
+ * the writer does not take (PUSH_FULL) is held and offered again after the wake; the same for flush
+ * and finish. An exactly-once sink's writer prepares what an epoch has after the flush, for the
+ * committer. Before: NULL in a NOT NULL column fails the job (Flink's
+ * table.exec.sink.not-null-enforcer = ERROR), so does a row for which a CHECK is FALSE. For upsert
+ * sinks a -U is left out when the row after it is its +U under the same primary key; else the old
+ * row goes: it becomes a -D.
  */
-#include "operator/operator_int.h"
-
 #include "data/datum.h"
-
-struct shared_sink {
-    struct sink *sink;
-    _Atomic uint32_t users;
-};
+#include "operator/sink_target.h"
 
 enum waiting { WAIT_NOTHING, WAIT_WRITE, WAIT_FLUSH, WAIT_FINISH };
 
 struct sink_state {
     const struct sink_class *class;
-    struct shared_sink *shared;
+    struct sink_target *target;
     struct sink_writer *writer;
     enum waiting waiting;
     struct batch *held; /* WAIT_WRITE */
-    uint64_t epoch;     /* WAIT_FLUSH */
+    uint64_t epoch;     /* flushed last, or being flushed */
     uint16_t selection[BATCH_ROWS_MAX];
     struct expr_program *checks; /* NULL: the table has none */
     struct evaluator *evaluator;
@@ -52,37 +48,10 @@ static enum status sink_open(struct operator* op, struct error *err)
     state->class = node->sink.connector->sink;
     must(state->class);
     TRY(open_checks(op, state, err));
-    struct shared_sink *shared = operator_shared(op, sizeof(*shared), err);
-    if (!shared)
-        return err->code;
-    if (!shared->sink) {
-        bool is_gone = false;
-        struct sink_request request = {
-            .table = &node->sink.table->description,
-            .format = node->sink.format,
-            .format_options = node->sink.format_options,
-            .format_option_count = node->sink.format_option_count,
-            .mode = node->sink.mode,
-            .coalesce = node->sink.coalesce,
-            .parallelism = op->parallelism,
-            .job_name = operator_job_name(op),
-            .context = op->context,
-            .owner = op->owner.parent,
-            .is_gone = op->resumes ? &is_gone : NULL,
-        };
-        TRY(state->class->open(&request, &shared->sink, err));
-        if (is_gone) {
-            state->class->close(shared->sink);
-            shared->sink = NULL;
-            return error_set(err, ERR_RESET,
-                             "table %s is not there any more, though the job has written it",
-                             node->sink.table->full_name);
-        }
-    }
-    state->shared = shared;
-    atomic_fetch_add(&shared->users, 1);
-    return state->class->writer_open(shared->sink, op->subtask, operator_wake(op), &state->writer,
-                                     err);
+    TRY(sink_target_open(op, &state->target, err));
+    state->epoch = op->epoch ? op->epoch - 1 : 0;
+    return state->class->writer_open(state->target->sink, op->subtask, operator_wake(op),
+                                     &state->writer, err);
 }
 
 static enum status check_not_null(const struct operator* op, const struct batch *batch,
@@ -206,8 +175,12 @@ static enum status hold_upserts(struct operator* op, struct batch *batch, struct
     return OK;
 }
 
-static enum push_result offer(struct sink_state *state, struct error *err)
+static enum push_result offer(struct operator* op, struct error *err)
 {
+    struct sink_state *state = op->state;
+    struct committer *committer = state->target->committer;
+    if (committer && !committer_takes(committer, op->subtask, operator_wake(op)))
+        return PUSH_FULL;
     enum push_result result = state->class->write(state->writer, state->held, err);
     if (result == PUSH_FULL)
         return PUSH_FULL;
@@ -233,21 +206,40 @@ static enum push_result sink_push(struct operator* op, uint32_t port, struct bat
     PUSH_TRY(check_not_null(op, state->held, err));
     PUSH_TRY(check_constraints(op, state->held, err));
     state->waiting = WAIT_WRITE;
-    return offer(state, err);
+    return offer(op, err);
 }
 
-static enum push_result flush(struct sink_state *state, struct error *err)
+/* What was written since the last epoch becomes part of this one's checkpoint. */
+static enum push_result prepare(struct operator* op, struct error *err)
 {
+    struct sink_state *state = op->state;
+    struct sink_committables list = {0};
+    enum status status = state->class->prepare(state->writer, state->epoch, &list, err);
+    if (status == OK)
+        status = committer_add(state->target->committer, op->subtask, state->epoch, &list, err);
+    else
+        sink_committables_drop(&list, list.count);
+    return status == OK ? PUSH_DONE : PUSH_ERROR;
+}
+
+static enum push_result flush(struct operator* op, struct error *err)
+{
+    struct sink_state *state = op->state;
     enum push_result result = state->class->flush(state->writer, state->epoch, err);
     state->waiting = result == PUSH_FULL ? WAIT_FLUSH : WAIT_NOTHING;
-    return result;
+    return result == PUSH_DONE && state->target->committer ? prepare(op, err) : result;
 }
 
-static enum push_result finish(struct sink_state *state, struct error *err)
+/* Rows since the last barrier belong to the next epoch, whose barrier finds the operator ended. */
+static enum push_result finish(struct operator* op, struct error *err)
 {
+    struct sink_state *state = op->state;
     enum push_result result = state->class->finish(state->writer, err);
     state->waiting = result == PUSH_FULL ? WAIT_FINISH : WAIT_NOTHING;
-    return result;
+    if (result != PUSH_DONE || !state->target->committer)
+        return result;
+    state->epoch++;
+    return flush(op, err);
 }
 
 static enum push_result sink_resume(struct operator* op, struct error *err)
@@ -255,11 +247,11 @@ static enum push_result sink_resume(struct operator* op, struct error *err)
     struct sink_state *state = op->state;
     switch (state->waiting) {
     case WAIT_WRITE:
-        return offer(state, err);
+        return offer(op, err);
     case WAIT_FLUSH:
-        return flush(state, err);
+        return flush(op, err);
     case WAIT_FINISH:
-        return finish(state, err);
+        return finish(op, err);
     default:
         return PUSH_DONE;
     }
@@ -269,17 +261,19 @@ static enum push_result sink_flush(struct operator* op, uint64_t epoch, struct e
 {
     struct sink_state *state = op->state;
     state->epoch = epoch;
-    return flush(state, err);
+    return flush(op, err);
 }
 
 static enum push_result sink_end(struct operator* op, struct error *err)
 {
-    return finish(op->state, err);
+    return finish(op, err);
 }
 
 static bool sink_why(struct operator* op, struct buf *out)
 {
     struct sink_state *state = op->state;
+    if (state->target->committer && committer_why(state->target->committer, out))
+        return true;
     if (state->class->why && state->class->why(state->writer, out))
         return true;
     if (state->waiting == WAIT_NOTHING)
@@ -301,8 +295,8 @@ static void sink_close(struct operator* op)
     evaluator_free(state->evaluator);
     expr_program_free(state->checks);
     mem_free(state->check_results);
-    if (state->shared && atomic_fetch_sub(&state->shared->users, 1) == 1)
-        state->class->close(state->shared->sink);
+    if (state->target)
+        sink_target_close(op, state->target);
     operator_free_state(op);
 }
 

@@ -234,13 +234,13 @@ enum status plan_changelog_forward(struct planner *planner)
     return OK;
 }
 
-static const struct expr *changing_call(const struct expr *expr)
+const struct expr *plan_changing_call(const struct expr *expr)
 {
     const struct expr *found = NULL;
     if (expr_is_deterministic(expr))
         return NULL;
     for (uint32_t i = 0; i < expr->arg_count && !found; i++)
-        found = changing_call(expr->args[i]);
+        found = plan_changing_call(expr->args[i]);
     return found ? found : expr;
 }
 
@@ -252,9 +252,9 @@ static enum status check_deterministic(struct planner *planner, const struct pla
     if (node->op != PLAN_CALC || node->input_outputs || !updates(node->inputs[0]))
         return OK;
     if (node->calc.condition)
-        bad = changing_call(node->calc.condition);
+        bad = plan_changing_call(node->calc.condition);
     for (uint32_t i = 0; i < node->column_count && own->update_before && !bad; i++)
-        bad = changing_call(node->calc.exprs[i]);
+        bad = plan_changing_call(node->calc.exprs[i]);
     if (!bad)
         return OK;
     error_set(planner->err, ERR_UNSUPPORTED,

@@ -193,7 +193,7 @@ static void format_node(struct buf *out, const struct plan_node *node, uint32_t 
         format_columns(out, node->upsert_key, node->upsert_key_count, node->names);
         buf_append_text(out, "]");
     }
-    if (node->state_name && node->input_count)
+    if (node->state_name && node->input_count && node->op != PLAN_SINK)
         buf_printf(out, ", state=[%s]", node->state_name);
     if (node->parallelism > 1)
         buf_printf(out, ", parallelism=[%u]", node->parallelism);
@@ -220,10 +220,9 @@ static void explain_delivery(struct buf *out, const struct plan *plan)
         const struct plan_node *root = plan->roots[i];
         if (root->op != PLAN_SINK)
             continue;
-        buf_printf(out, "%s: %s\n", root->sink.table->full_name,
-                   root->sink.mode == SINK_UPSERT
-                       ? "at least once; a row repeated after a restart replaces itself by its key"
-                       : "at least once; rows may be repeated after a restart");
+        buf_printf(out, "%s: ", root->sink.table->full_name);
+        plan_format_delivery(out, root);
+        buf_append_text(out, "\n");
     }
 }
 

@@ -29,7 +29,8 @@ static enum status read_options(struct planner *planner, const struct catalog_ob
     for (size_t i = 0; i < table->option_count; i++)
         if (option_find(PLUGIN_TABLE_OPTIONS, PLUGIN_TABLE_OPTION_COUNT, table->options[i].key))
             own[count++] = table->options[i];
-    *out = (struct plugin_table_options){.idle_timeout_ms = planner->settings->idle_timeout_ms};
+    *out = (struct plugin_table_options){.idle_timeout_ms = planner->settings->idle_timeout_ms,
+                                         .on_reset = -1};
     return option_parse(PLUGIN_TABLE_OPTIONS, PLUGIN_TABLE_OPTION_COUNT, own, count, NULL,
                         table->full_name, out, planner->arena, planner->err);
 }
@@ -261,6 +262,7 @@ enum status plan_lower_sink(struct planner *planner, const struct statement_inse
                          table->full_name, connector->name);
     if (insert->overwrite)
         return error_set(err, ERR_UNSUPPORTED, "INSERT OVERWRITE is not built");
+    struct plugin_table_options options;
     struct plan_node *node = plan_node_new(planner, PLAN_SINK, 1, &input);
     TRY(arena_check(planner->arena, "the plan", err));
     node->sink.table = table;
@@ -275,6 +277,11 @@ enum status plan_lower_sink(struct planner *planner, const struct statement_inse
         return error_set(err, ERR_OPTION, "table %s: connector '%s' needs the option 'format'",
                          table->full_name, connector->name);
     TRY(connector->sink->mode(description, &node->sink.mode, err));
+    TRY(read_options(planner, table, &options));
+    node->sink.max_pending_bytes = options.max_pending_bytes;
+    node->sink.on_reset = node->sink.mode == SINK_UPSERT ? SINK_REBUILD : SINK_FAIL;
+    if (options.on_reset >= 0)
+        node->sink.on_reset = (enum sink_on_reset)options.on_reset;
     node->column_count = input->column_count;
     node->names = input->names;
     node->types = input->types;

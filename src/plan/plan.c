@@ -100,6 +100,7 @@ static enum status build(struct planner *planner, const struct statement *statem
     planner->plan->bounded = all_bounded(planner);
     TRY(plan_changelogs(planner));
     TRY(check_sorts(planner));
+    TRY(plan_deliveries(planner));
     TRY(plan_split_aggregates(planner));
     planner->plan->fingerprint = "";
     return statement->query ? OK : plan_name_states(planner);

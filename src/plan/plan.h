@@ -147,6 +147,10 @@ struct plan_node {
              * which one is FALSE fails the job. */
             uint32_t check_count;
             const struct expr *const *checks;
+            enum sink_delivery delivery;
+            const char *delivery_reason; /* why not more, or not at once; NULL: no need to say */
+            enum sink_on_reset on_reset;
+            int64_t max_pending_bytes;
         } sink;
     };
 };
@@ -184,8 +188,9 @@ struct plan_settings {
     const char *job_name;    /* pipeline.name; NULL: the target's name */
     const struct function_session *function_session;
     const struct plugin_registry *registry;
-    struct catalog *catalog; /* for dead-letter tables */
-    bool collect_changes;    /* a top-level SELECT shows every change, not current rows */
+    struct catalog *catalog;               /* for dead-letter tables */
+    bool checkpoints, checkpoints_bounded; /* a job without an end, with one, has some */
+    bool collect_changes; /* a top-level SELECT shows every change, not current rows */
 };
 
 enum status plan_make(struct plan **out, const struct statement *statement,

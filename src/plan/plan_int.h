@@ -69,6 +69,11 @@ enum status plan_lower_sink(struct planner *planner, const struct statement_inse
 /* lower_aggregate.c */
 enum status plan_lower_aggregate(struct planner *planner, uint32_t entry) STATUS_CHECKED;
 
+/* delivery.c: after plan_changelogs */
+enum status plan_deliveries(struct planner *planner) STATUS_CHECKED;
+/* What a sink guarantees, in a sentence. */
+void plan_format_delivery(struct buf *out, const struct plan_node *node);
+
 /* state_names.c */
 enum status plan_name_states(struct planner *planner) STATUS_CHECKED;
 
@@ -91,6 +96,8 @@ const struct expr *plan_window_time(const struct expr *expr);
 /* changelog.c: row kinds, keys, -U, coalescing over all nodes */
 enum status plan_changelog_forward(struct planner *planner) STATUS_CHECKED; /* nodes so far */
 enum status plan_changelogs(struct planner *planner) STATUS_CHECKED; /* once all are lowered */
+/* The innermost call that is not the same again for the same row; NULL: there is none. */
+const struct expr *plan_changing_call(const struct expr *expr);
 
 /* split.c: after plan_changelogs */
 enum status plan_split_aggregates(struct planner *planner) STATUS_CHECKED;

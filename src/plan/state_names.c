@@ -78,6 +78,9 @@ static void put_shape(struct buf *out, const struct plan_node *node)
         buf_append_text(out, ")");
         put_calls(out, node->window.calls, node->window.call_count, input);
         break;
+    case PLAN_SINK: /* what is prepared does not mean anything else when the query is another */
+        buf_printf(out, "sink 1 %s", node->sink.connector->name);
+        break;
     default:
         buf_printf(out, "sort 1 (");
         for (uint32_t c = 0; c < node->column_count; c++) {
@@ -149,6 +152,8 @@ static bool keeps_state(const struct plan_node *node)
         return true;
     case PLAN_GROUP_AGGREGATE:
         return node->group.phase != PHASE_LOCAL;
+    case PLAN_SINK: /* what is not committed yet; the name is the sink's in its target, too */
+        return node->sink.delivery != SINK_AT_LEAST_ONCE;
     default:
         return false;
     }
@@ -159,6 +164,8 @@ static const char *base_name(struct planner *planner, const struct plan_node *no
 {
     if (node->op == PLAN_SOURCE)
         return arena_printf(planner->arena, "Source(%s)", node->source.table->full_name);
+    if (node->op == PLAN_SINK)
+        return arena_printf(planner->arena, "Sink(%s)", node->sink.table->full_name);
     return node->state_name ? node->state_name : "Values";
 }
 
@@ -170,7 +177,8 @@ static enum status name_node(struct planner *planner, struct plan_node *node)
     node->state_shape = keep_text(planner, &text);
     enum status status = buf_check(&text, "the names of a query's state", planner->err);
     buf_clear(&text);
-    put_upstream(&text, node, false);
+    if (node->op != PLAN_SINK)
+        put_upstream(&text, node, false);
     node->state_upstream =
         arena_printf(planner->arena, "%016" PRIx64, hash_bytes(text.data, text.length));
     if (status == OK)

@@ -316,13 +316,16 @@ struct plugin_registry {
 };
 /* Options that any table may have beside its connector's; the planner reads them. */
 enum bad_rows_policy { BAD_ROWS_FAIL, BAD_ROWS_SKIP, BAD_ROWS_DEAD_LETTER };
+enum sink_on_reset { SINK_REBUILD, SINK_FAIL }; /* contracts.md rule 32 */
 struct plugin_table_options {
     int bad_rows;
     const char *dead_letter_table; /* NULL: none given */
     int64_t idle_timeout_ms;
+    int on_reset; /* enum sink_on_reset; -1: not given */
+    int64_t max_pending_bytes;
     const char *unused;
 };
-#define PLUGIN_TABLE_OPTION_COUNT 7
+#define PLUGIN_TABLE_OPTION_COUNT 9
 extern const struct option_def PLUGIN_TABLE_OPTIONS[PLUGIN_TABLE_OPTION_COUNT];
 /* NULL: unknown; ERR_NAME with the nearest name. */
 const struct connector_class *plugin_connector(const struct plugin_registry *registry,

@@ -17,6 +17,7 @@
 #define OPTION_FIELD_BYTES 16
 
 static const char *const BAD_ROWS[] = {"fail", "skip", "dead-letter", NULL};
+static const char *const ON_RESET[] = {"rebuild", "fail", NULL};
 
 #define AT(field) .offset = offsetof(struct plugin_table_options, field)
 const struct option_def PLUGIN_TABLE_OPTIONS[PLUGIN_TABLE_OPTION_COUNT] = {
@@ -33,6 +34,19 @@ const struct option_def PLUGIN_TABLE_OPTIONS[PLUGIN_TABLE_OPTION_COUNT] = {
      AT(dead_letter_table),
      .help = "A table with the columns source STRING, partition INT, offset BIGINT, payload BYTES, "
              "error_code STRING, error_text STRING, time TIMESTAMP_LTZ(3)."},
+    {.key = "leat.sink.on-reset",
+     .kind = OPTION_ENUM,
+     AT(on_reset),
+     .choices = ON_RESET,
+     .help = "What a job with checkpoints does when it is started again and its table is gone. "
+             "rebuild: it begins anew and reads its inputs from their start, the default with a "
+             "primary key; fail: it ends and says so, the default without one."},
+    {.key = "leat.sink.max-pending-bytes",
+     .kind = OPTION_BYTES,
+     AT(max_pending_bytes),
+     .default_value = "256 mb",
+     .help = "How much of finished checkpoints may wait to be committed to the table before the "
+             "job waits for it."},
     {.key = "scan.watermark.idle-timeout",
      .kind = OPTION_DURATION,
      AT(idle_timeout_ms),

@@ -9,7 +9,8 @@
  *
  * The last checkpoint of a run is the one that stops the tasks: after job_stop, or when every task
  * has ended all it had (they stay for it: "parked"). Then the coordinator ends too, and the job is
- * over when the last one is durable.
+ * over when the last one is durable. Where it holds rows of exactly-once sinks, it does not say yet
+ * that it is the last; once they are committed, one more manifest does, without them.
  *
  * A checkpoint that fails takes nothing away: what it had is part of the next one. One that cannot
  * be taken now (ERR_AGAIN: a source is in the middle of what cannot be read again) is no failure.
@@ -109,13 +110,14 @@ static uint32_t stateful_count(const struct plan *plan)
 }
 
 /* The blobs of a node's subtasks, in their order. */
-static uint32_t collect_blobs(const struct job *job, const struct plan_node *node, struct str *out)
+static uint32_t collect_blobs(struct job *job, const struct plan_node *node, struct str *out)
 {
     uint32_t count = 0;
     for (uint32_t t = 0; t < job->task_count; t++)
         for (uint32_t h = 0; h < job->tasks[t].host_count; h++) {
-            const struct operator_host *host = &job->tasks[t].hosts[h];
-            if (host->op.node == node && host->op.class->snapshot)
+            struct operator_host *host = &job->tasks[t].hosts[h];
+            if (host->op.node == node &&
+                (commits_save(&job->coordinator, host) || host->op.class->snapshot))
                 out[count++] = (struct str){(const char *)host->blob.data, host->blob.length};
         }
     return count;
@@ -125,10 +127,12 @@ static enum status commit(struct coordinator *coordinator, struct error *err)
 {
     struct job *job = job_of(coordinator);
     const struct plan *plan = job->request.plan;
+    coordinator->settles = coordinator->is_last && !commits_settled(coordinator);
     struct checkpoint manifest = {.job_name = plan->job_name,
                                   .epoch = atomic_load(&job->epoch),
                                   .created_us = io_wall_us(job->runtime->settings.io),
-                                  .end = coordinator->end,
+                                  .end =
+                                      coordinator->settles ? CHECKPOINT_RUNNING : coordinator->end,
                                   .statement = plan->fingerprint,
                                   .next_operator_id = coordinator->next_operator_id};
     memcpy(manifest.lineage, coordinator->lineage, sizeof(manifest.lineage));
@@ -281,8 +285,14 @@ static void resolve(struct coordinator *coordinator, const struct error *failure
     atomic_store(&coordinator->resolved_good, good);
     atomic_store(&coordinator->resolved_epoch, atomic_load(&job->epoch));
     coordinator->phase = COORDINATOR_IDLE;
+    if (good)
+        commits_release(coordinator, atomic_load(&job->epoch));
     if (!coordinator->is_last) {
         wake_tasks(job);
+        return;
+    }
+    if (good && coordinator->settles) {
+        coordinator->phase = COORDINATOR_SETTLES;
         return;
     }
     coordinator->is_over = true;
@@ -337,7 +347,21 @@ static void collect(struct coordinator *coordinator)
 
 /* ---- when ---- */
 
-static void look(struct coordinator *coordinator)
+/* All rows are committed: the end is written down, with nothing left to commit. */
+static void write_end(struct coordinator *coordinator)
+{
+    struct job *job = job_of(coordinator);
+    atomic_fetch_add(&job->epoch, 1);
+    coordinator->fold = (struct state_fold){0}; /* nothing is written beside the manifest */
+    coordinator->begun = false;
+    coordinator->phase = COORDINATOR_COLLECTS;
+    start_writing(coordinator, NULL, true);
+    if (!job->request.context->io_pool)
+        task_wake(&coordinator->task);
+}
+
+/* Returns when to come again. */
+static int64_t look(struct coordinator *coordinator)
 {
     struct job *job = job_of(coordinator);
     int64_t interval_us = checkpoints_of(coordinator)->interval_us, due_us = INT64_MAX;
@@ -357,7 +381,7 @@ static void look(struct coordinator *coordinator)
             begin(coordinator, CHECKPOINT_RUNNING);
         }
     }
-    runtime_timer(job->runtime, &coordinator->task, due_us);
+    return due_us;
 }
 
 static bool is_writing(struct coordinator *coordinator)
@@ -373,7 +397,7 @@ enum step_result coordinator_step(struct task *task)
     struct coordinator *coordinator = container_of(task, struct coordinator, task);
     struct job *job = job_of(coordinator);
     if (atomic_load(&job->cancelled) || coordinator->is_over) {
-        if (is_writing(coordinator))
+        if (is_writing(coordinator) || !commits_end(coordinator))
             return STEP_WAIT;
         runtime_timer(job->runtime, task, INT64_MAX);
         if (!coordinator->is_over && coordinator->begun)
@@ -382,8 +406,12 @@ enum step_result coordinator_step(struct task *task)
     }
     if (coordinator->phase == COORDINATOR_COLLECTS)
         collect(coordinator);
+    int64_t look_us = INT64_MAX, commits_us = commits_step(coordinator);
+    if (coordinator->phase == COORDINATOR_SETTLES && commits_settled(coordinator))
+        write_end(coordinator);
     if (coordinator->phase == COORDINATOR_IDLE && !coordinator->is_over)
-        look(coordinator);
+        look_us = look(coordinator);
+    runtime_timer(job->runtime, task, look_us < commits_us ? look_us : commits_us);
     return coordinator->is_over ? STEP_AGAIN : STEP_WAIT;
 }
 
@@ -423,6 +451,7 @@ static void take_lineage(struct coordinator *coordinator, struct io *io,
 
 enum status coordinator_init(struct job *job, struct error *err)
 {
+    static const uint8_t none[CHECKPOINT_LINEAGE_BYTES];
     struct coordinator *coordinator = &job->coordinator;
     const struct job_checkpoints *checkpoints = job->request.checkpoints;
     const struct plan *plan = job->request.plan;
@@ -440,6 +469,13 @@ enum status coordinator_init(struct job *job, struct error *err)
         atomic_store(&coordinator->resolved_epoch, checkpoints->from->epoch);
     }
     take_lineage(coordinator, io, checkpoints);
+    coordinator->history = (struct operator_history){
+        .lineage = coordinator->lineage,
+        .from = checkpoints->from,
+        .parent = memcmp(coordinator->parent, none, sizeof(none)) ? coordinator->parent : NULL,
+        .accept_duplicates = checkpoints->accept_duplicates,
+        .directory = checkpoint_store_directory(checkpoints->store)};
+    TRY(commits_init(coordinator, err));
     coordinator->begun_us = io_monotonic_us(io);
     coordinator->task.job = job;
     coordinator->task.is_coordinator = true;
@@ -454,6 +490,7 @@ void coordinator_fini(struct job *job)
 {
     struct coordinator *coordinator = &job->coordinator;
     free_blocks(coordinator, take_blocks(coordinator));
+    commits_fini(coordinator);
     mem_free(coordinator->ids);
     if (coordinator->enabled)
         mutex_fini(&coordinator->task.step_lock);

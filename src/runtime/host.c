@@ -10,6 +10,8 @@
  */
 #include "runtime/runtime_int.h"
 
+#include "operator/committer.h"
+
 static struct operator_host *host_of(const struct operator* op)
 {
     return op->host;
@@ -331,6 +333,20 @@ void *operator_shared(struct operator* op, size_t size_bytes, struct error *err)
     if (!*shared)
         error_memory(err, "an operator's shared state", size_bytes);
     return *shared;
+}
+
+const struct operator_history *operator_history(const struct operator* op)
+{
+    const struct coordinator *coordinator = &host_of(op)->task->job->coordinator;
+    return coordinator->enabled ? &coordinator->history : NULL;
+}
+
+void operator_commits(struct operator* op, struct committer *committer)
+{
+    struct coordinator *coordinator = &host_of(op)->task->job->coordinator;
+    must(coordinator->enabled && !coordinator->committers[op->node->id]);
+    committer_listen(committer, &coordinator->wake);
+    coordinator->committers[op->node->id] = committer_ref(committer);
 }
 
 uint32_t operator_batch_rows(const struct operator* op)

@@ -75,6 +75,7 @@ struct job_checkpoints {
     /* From one that has begun to the next, where anything has changed since; 0: only those asked
      * for by job_barrier, and the last one. */
     int64_t interval_us;
+    bool accept_duplicates; /* where a sink has been committed further than `from` knows */
 };
 
 struct job_request {
@@ -86,7 +87,8 @@ struct job_request {
 };
 
 /* Opens every operator (errors of options and targets come from here), then starts the tasks.
- * ERR_RESET: a target that the job had written before its checkpoint is not there any more. */
+ * ERR_RESET: a target that the job had written before its checkpoint is not there any more, and its
+ * table says that the job is to begin anew then. */
 enum status job_start(struct runtime *runtime, const struct job_request *request, struct job **out,
                       struct error *err) STATUS_CHECKED;
 /* Ask for an end; the state changes later. Both may be called any number of times, also after the

@@ -221,7 +221,11 @@ void task_close(struct task *task);
 
 /* ---- jobs */
 
-enum coordinator_phase { COORDINATOR_IDLE, COORDINATOR_COLLECTS };
+enum coordinator_phase {
+    COORDINATOR_IDLE,
+    COORDINATOR_COLLECTS,
+    COORDINATOR_SETTLES, /* the last checkpoint is durable; its rows are being committed */
+};
 
 /* Makes the job's checkpoints: a task that is woken by what it waits for. */
 struct coordinator {
@@ -232,7 +236,10 @@ struct coordinator {
     } * ids; /* by plan node */
     uint32_t next_operator_id;
     uint8_t lineage[CHECKPOINT_LINEAGE_BYTES], parent[CHECKPOINT_LINEAGE_BYTES];
-    struct mem_owner owner; /* of the blocks on their way */
+    struct operator_history history;
+    struct committer **committers; /* by plan node; NULL: none */
+    struct wake wake;              /* of the task */
+    struct mem_owner owner;        /* of the blocks on their way */
     /* the tasks and the I/O job tell; under the mutex */
     struct mutex mutex;
     struct state_block *first_block, *last_block;
@@ -252,6 +259,7 @@ struct coordinator {
     enum checkpoint_end end; /* of the epoch being made */
     bool begun;              /* checkpoint_begin was called for it */
     bool is_last, is_over;
+    bool settles; /* the epoch's manifest holds rows to be committed before the end */
     bool commits; /* the I/O job is the epoch's last */
     uint64_t bytes;
     int64_t begun_us; /* monotonic */
@@ -299,6 +307,19 @@ void coordinator_parked(struct job *job);  /* one more task has ended all it had
 void coordinator_told(struct task *task);  /* the task's part of the epoch is complete, or failed */
 void coordinator_give(void *context, struct state_block *block); /* context: the job */
 bool coordinator_is_full(struct job *job); /* of blocks: the tasks should wait */
+
+/* commits.c: the committers of exactly-once sinks */
+enum status commits_init(struct coordinator *coordinator, struct error *err) STATUS_CHECKED;
+void commits_fini(struct coordinator *coordinator);
+/* What the checkpoint keeps of the host's sink, into its blob. False: there is nothing. */
+bool commits_save(struct coordinator *coordinator, struct operator_host *host);
+void commits_release(struct coordinator *coordinator, uint64_t epoch); /* its checkpoint exists */
+/* Starts commits; returns when to come again (monotonic). The job fails when one has. */
+int64_t commits_step(struct coordinator *coordinator);
+bool commits_settled(struct coordinator *coordinator); /* nothing is left to commit */
+/* No more commits; false: one is under way, a wake follows. */
+bool commits_end(struct coordinator *coordinator);
+bool commits_why(struct job *job, struct buf *out);
 
 /* snapshot.c: a task's part of a checkpoint */
 void snapshot_begin(struct task *task);

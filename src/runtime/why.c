@@ -77,7 +77,8 @@ bool job_held_up(struct job *job, struct buf *out)
     job_status(job, &status);
     int64_t now_us = io_wall_us(job->runtime->settings.io);
     return !job_state_is_final(status.state) && status.last_output_us &&
-           now_us - status.last_output_us >= HELD_UP_US && ask_where(job, out, is_output);
+           now_us - status.last_output_us >= HELD_UP_US &&
+           (commits_why(job, out) || ask_where(job, out, is_output));
 }
 
 void job_why(struct job *job, struct buf *out)
@@ -89,7 +90,7 @@ void job_why(struct job *job, struct buf *out)
         return;
     }
     int64_t now_us = io_wall_us(job->runtime->settings.io);
-    if (ask_where(job, out, waits_outside))
+    if (commits_why(job, out) || ask_where(job, out, waits_outside))
         return;
     if (status.last_output_us && now_us - status.last_output_us < RECENT_US) {
         buf_printf(out, "Output is flowing: %llu rows so far.",

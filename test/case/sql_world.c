@@ -85,8 +85,10 @@ static enum status open_engine(struct sql_world *world, bool first, struct error
         .batch_rows = mode->batch_rows,
         .queue_bytes = mode->queue_bytes,
     };
-    if (mode->restarts)
+    if (mode->restarts) {
         config.checkpoints.directory = data_directory;
+        config.checkpoints.is_named = true;
+    }
     snprintf(parallelism, sizeof(parallelism), "%u",
              first ? mode->parallelism : mode->later_parallelism);
     TRY(engine_new(&world->engine, &config, err));

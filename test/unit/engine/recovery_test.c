@@ -44,7 +44,7 @@ static enum status open_engine(struct world *world, uint64_t seed)
                                          .simulated = true,
                                          .seed = seed,
                                          .batch_rows = 1,
-                                         .checkpoints = {.directory = directory}};
+                                         .checkpoints = {.directory = directory, .is_named = true}};
     TRY(engine_new(&world->engine, &config, &world->err));
     return engine_session_new(&world->session, world->engine, &world->err);
 }

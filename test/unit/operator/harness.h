@@ -122,6 +122,16 @@ void *operator_shared(struct operator* op, size_t size_bytes, struct error *err)
     return h->shared;
 }
 
+const struct operator_history *operator_history(const struct operator* op)
+{
+    return NULL; /* no checkpoints, so no exactly-once sinks */
+}
+
+void operator_commits(struct operator* op, struct committer *committer)
+{
+    must(!"only with checkpoints");
+}
+
 uint32_t operator_batch_rows(const struct operator* op)
 {
     return op->host->harness->batch_rows;
