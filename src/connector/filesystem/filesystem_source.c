@@ -3,17 +3,21 @@
  *   job of the I/O pool: what is left of the last block, then the next bytes --> block
  *   poll(): records of whole lines that point into the block; none left: the next job
  *
- * Files are taken as they are at the start and must not change while they are read. Position
- * (version 1): byte 1, then the offset behind the last record handed out, 8 bytes little-endian.
+ * Files are taken as they are at the start and must not change while they are read (contracts.md
+ * rule 18): a position says how the bytes before it were, and a reader that goes on from it
+ * compares. Position, version 2, little-endian: u8 version | u64 offset behind the last record
+ * handed out | u32 number of bytes before it that were hashed | u64 their hash.
  */
 #include "connector/filesystem/filesystem_int.h"
 
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "base/must.h"
 
-#define POSITION_VERSION 1
-#define POSITION_BYTES   9
+#define POSITION_VERSION 2
+#define POSITION_BYTES   21
+#define TAIL_BYTES_MAX   4096 /* that a position knows of */
 #define BLOCK_BYTES      (512u << 10)
 #define DEPTH_MAX        32
 #define FILES_MAX        (1u << 20)
@@ -52,6 +56,9 @@ struct source_reader {
     const uint8_t *values[BATCH_ROWS_MAX];
     uint32_t lengths[BATCH_ROWS_MAX];
     int64_t offsets[BATCH_ROWS_MAX];
+    uint32_t tail_bytes; /* before the position, and their hash */
+    uint64_t tail_hash;
+    bool unproven; /* they have still to be read and compared */
     /* the job's while busy */
     struct io_file *file;
     struct buffer *block;
@@ -262,12 +269,27 @@ static void reader_close(struct source_reader *reader)
     mem_free(reader);
 }
 
+static uint64_t get(const uint8_t *bytes, int size_bytes)
+{
+    uint64_t value = 0;
+    for (int i = size_bytes; i > 0; i--)
+        value = value << 8 | bytes[i - 1];
+    return value;
+}
+
+static void put(struct buf *out, uint64_t value, int size_bytes)
+{
+    for (int i = 0; i < size_bytes; i++)
+        buf_append_byte(out, (uint8_t)(value >> (8 * i)));
+}
+
 static enum status reader_open(struct source *source, const struct source_split *split,
                                const void *position, size_t position_bytes, struct wake *wake,
                                struct source_reader **out, struct error *err)
 {
     const uint8_t *bytes = position;
-    if (position && (position_bytes != POSITION_BYTES || bytes[0] != POSITION_VERSION))
+    if (position && (position_bytes != POSITION_BYTES || bytes[0] != POSITION_VERSION ||
+                     get(bytes + 9, 4) > TAIL_BYTES_MAX || get(bytes + 9, 4) > get(bytes + 1, 8)))
         return error_set(err, ERR_CORRUPT, "table %s: the position of file '%s' is damaged",
                          source->table->name, split->id);
     struct source_reader *reader = mem_calloc(1, sizeof(*reader));
@@ -279,8 +301,12 @@ static enum status reader_open(struct source *source, const struct source_split 
     reader->wake = wake;
     reader->job = (struct io_job){.run = run_job, .done = job_done};
     memcpy(reader->path, split->id, sizeof(reader->path));
-    for (size_t i = POSITION_BYTES - 1; position && i >= 1; i--)
-        reader->block_offset = reader->block_offset << 8 | bytes[i];
+    if (position) {
+        reader->tail_bytes = (uint32_t)get(bytes + 9, 4);
+        reader->tail_hash = get(bytes + 13, 8);
+        reader->unproven = reader->tail_bytes > 0;
+        reader->block_offset = get(bytes + 1, 8) - reader->tail_bytes;
+    }
     reader->records = (struct records){
         .values = reader->values,
         .value_lengths = reader->lengths,
@@ -300,12 +326,43 @@ static void skip_mark(struct source_reader *reader)
         reader->used = 3; /* some programs begin a file so, to say that it is UTF-8 */
 }
 
+static void note_tail(struct source_reader *reader, size_t handed_out)
+{
+    if (!handed_out)
+        return;
+    reader->tail_bytes = handed_out < TAIL_BYTES_MAX ? (uint32_t)handed_out : TAIL_BYTES_MAX;
+    reader->tail_hash =
+        hash_bytes(reader->block->data + reader->used - reader->tail_bytes, reader->tail_bytes);
+}
+
+/* The bytes before the position that was given are in the first block. */
+static enum status prove(struct source_reader *reader, struct error *err)
+{
+    if (!reader->unproven)
+        return OK;
+    if (reader->filled < reader->tail_bytes ||
+        hash_bytes(reader->block->data, reader->tail_bytes) != reader->tail_hash) {
+        error_set(err, ERR_RANGE,
+                  "table %s: file '%s' was changed since it was read up to byte %llu",
+                  reader->source->table->name, reader->path,
+                  (unsigned long long)(reader->block_offset + reader->tail_bytes));
+        error_hint(err, "a job can only go on with the files that it has begun with");
+        if (err)
+            err->fatal = true;
+        return ERR_RANGE;
+    }
+    reader->unproven = false;
+    reader->used = reader->tail_bytes;
+    return OK;
+}
+
 /* Records of the block's whole lines; at the file's end also of the last one without a newline. */
 static uint32_t take_lines(struct source_reader *reader, uint32_t max_rows)
 {
     const struct line_rules *rules = &reader->source->rules;
     uint32_t count = 0;
     skip_mark(reader);
+    size_t before = reader->used;
     while (count < max_rows && reader->used < reader->filled) {
         const uint8_t *line = reader->block->data + reader->used;
         size_t left = reader->filled - reader->used;
@@ -322,6 +379,7 @@ static uint32_t take_lines(struct source_reader *reader, uint32_t max_rows)
             (int64_t)(reader->block_offset + (uint64_t)(line - reader->block->data));
         count++;
     }
+    note_tail(reader, reader->used - before);
     return count;
 }
 
@@ -340,6 +398,8 @@ static enum poll_result reader_poll(struct source_reader *reader, uint32_t max_r
         return POLL_ERROR;
     }
     if (reader->block) {
+        if (prove(reader, err) != OK)
+            return POLL_ERROR;
         reader->records.count =
             take_lines(reader, max_rows < BATCH_ROWS_MAX ? max_rows : BATCH_ROWS_MAX);
         reader->records.run_ends[0] = reader->records.count;
@@ -357,10 +417,11 @@ static enum poll_result reader_poll(struct source_reader *reader, uint32_t max_r
 
 static enum status reader_position(struct source_reader *reader, struct buf *out, struct error *err)
 {
-    uint64_t offset = reader->block_offset + reader->used;
+    uint64_t at = reader->unproven ? reader->tail_bytes : reader->used;
     buf_append_byte(out, POSITION_VERSION);
-    for (int i = 0; i < 8; i++)
-        buf_append_byte(out, (uint8_t)(offset >> (8 * i)));
+    put(out, reader->block_offset + at, 8);
+    put(out, reader->tail_bytes, 4);
+    put(out, reader->tail_hash, 8);
     return buf_check(out, "a position", err);
 }
 

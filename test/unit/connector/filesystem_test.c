@@ -188,6 +188,61 @@ TEST(wrong_tables)
     teardown();
 }
 
+/* Two records are read, then the file becomes `later`, and reading goes on from the position. */
+static const char *changed_file(const char *later)
+{
+    static char text[1000];
+    struct test_table table;
+    struct error err = {0};
+    struct source *source;
+    struct source_reader *reader;
+    struct source_split split, *next = &split;
+    struct source_output output;
+    struct buf position;
+    enum poll_result result;
+    const struct source_class *class = CONNECTOR_FILESYSTEM.source;
+    static const char before[] = "first\nsecond\nthird\nfourth\n";
+
+    put("x", before, sizeof(before) - 1);
+    files_table(&table, directory, "raw");
+    struct source_request request = test_source_request(&table, &context);
+    must(class->open(&request, &the_wake.wake, &source, &err) == OK);
+    must(class->discover(source, keep_split, &next, &(int64_t){0}, &err) == POLL_ROWS);
+    must(class->reader_open(source, &split, NULL, 0, &the_wake.wake, &reader, &err) == OK);
+    while ((result = class->poll(reader, 2, &output, &err)) == POLL_WAIT)
+        must(test_wake_wait(&the_wake));
+    must(result == POLL_ROWS && output.records->count == 2);
+    buf_init(&position, 64);
+    must(class->position(reader, &position, &err) == OK);
+    class->reader_close(reader);
+    put("x", later, strlen(later));
+    must(class->reader_open(source, &split, position.data, position.length, &the_wake.wake, &reader,
+                            &err) == OK);
+    while ((result = class->poll(reader, 2, &output, &err)) == POLL_WAIT)
+        must(test_wake_wait(&the_wake));
+    if (result == POLL_ROWS)
+        snprintf(text, sizeof(text), "%.*s", (int)output.records->value_lengths[0],
+                 (const char *)output.records->values[0]);
+    else
+        snprintf(text, sizeof(text), "%d %s", result == POLL_ERROR && err.fatal, err.text);
+    class->reader_close(reader);
+    class->close(source);
+    buf_fini(&position);
+    return text;
+}
+
+/* A file that is not what was read is an error; one that has grown is read on. */
+TEST(changed_files)
+{
+    setup();
+    CHECK_STR(changed_file("first\nsecond\nthird\nfourth\n"), "third");
+    CHECK_STR(changed_file("first\nsecond\nnew\n"), "new");
+    CHECK(strstr(changed_file("first\nSecond\nthird\nfourth\n"), "1 table t: file '"));
+    CHECK(strstr(changed_file("first\n"), "was changed since it was read up to byte 13"));
+    CHECK(strstr(changed_file(""), "was changed"));
+    teardown();
+}
+
 static enum status set_text(struct vec *vec, uint32_t row, const char *text)
 {
     return csv_set_cell(vec, row, str_of(text), false) == CSV_CELL_OK ? OK : ERR_DATA;
