@@ -62,6 +62,7 @@ static enum status filter(struct operator* op, struct batch *batch, struct batch
     TRY(evaluator_filter(calc->filter, batch, &op->eval, calc->selection, &count, &calc->errors,
                          err));
     TRY(check_rows(op, batch, err));
+    operator_note_rows(op, count > 0);
     if (count == batch->selected_count)
         *out = batch_ref(batch);
     else if (count)

@@ -43,6 +43,14 @@ enum poll_state {                 /* of operators without input: sources, values
                   OPERATOR_FAILED,
 };
 
+struct split_report {
+    const char *id; /* borrowed; good while the task does not step */
+    bool idle, ended;
+    uint64_t row_count;   /* in this run */
+    int64_t watermark_us; /* WATERMARK_NONE: none yet */
+    int64_t last_row_us;  /* monotonic; before the first: when it was taken up */
+};
+
 struct operator_class {
     size_t size;                                                 /* sizeof(struct operator_class) */
     const char *name;                                            /* "GroupAggregate" */
@@ -60,8 +68,14 @@ struct operator_class {
     /* After the flush for a barrier: appends what the operator keeps beside its keyed state. open
      * finds it again in op->restore, with that of all subtasks there were. NULL: nothing. */
     enum status (*snapshot)(struct operator* op, struct buf *out, struct error *err);
-    bool (*why)(struct operator* op, struct buf *out); /* false: nothing to say */
-    void (*close)(struct operator* op);                /* also after a failed open */
+    /* What is wrong in itself (a source that cannot read, a target that takes nothing), or that it
+     * keeps rows till the end. False: nothing to say; what metrics tell needs no words here. */
+    bool (*why)(struct operator* op, struct buf *out);
+    /* Sources, when no row has come and nothing is wrong: may append a sentence that helps. */
+    void (*no_rows)(struct operator* op, struct buf *out);
+    /* Sources: the index-th of this subtask's splits. False: there are not so many. */
+    bool (*split)(const struct operator* op, uint32_t index, struct split_report *out);
+    void (*close)(struct operator* op); /* also after a failed open */
 };
 
 struct operator_metrics { /* names of Flink where one exists (contracts.md rule 37) */
@@ -70,6 +84,10 @@ struct operator_metrics { /* names of Flink where one exists (contracts.md rule 
     struct metric_cell watermark_us; /* currentInputWatermark */
     struct metric_cell bad_rows, buffered_rows, state_keys, state_bytes;
     struct metric_cell last_emit_us, last_input_us;
+    struct metric_cell oldest_row_us; /* wall: when the first of the buffered rows came; 0: none */
+    struct metric_cell next_timer_us; /* event time that lets rows out next; WATERMARK_MAX: none */
+    /* Wall: when a row was let in last, and when a condition or its lateness turned one away. */
+    struct metric_cell last_accept_us, last_reject_us;
 };
 
 struct operator_restore { /* what a checkpoint has of an operator */

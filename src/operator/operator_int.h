@@ -17,6 +17,13 @@ void operator_free_state(struct operator* op);
 enum status operator_row_failed(const struct operator* op, const struct row_error *error,
                                 struct error *err);
 
+/* Of a batch that has rows: whether any was let in, past a condition or in time. */
+static inline void operator_note_rows(struct operator* op, bool any_accepted)
+{
+    metric_set(any_accepted ? &op->metrics.last_accept_us : &op->metrics.last_reject_us,
+               op->eval.now_us);
+}
+
 /* A new batch of `columns` (references taken over, also on failure), all rows. */
 struct vec **operator_columns_new(uint32_t count, struct error *err); /* zeroed */
 void operator_columns_free(struct vec **columns, uint32_t count);     /* unrefs what is there */

@@ -184,6 +184,8 @@ static enum push_result offer(struct operator* op, struct error *err)
     enum push_result result = state->class->write(state->writer, state->held, err);
     if (result == PUSH_FULL)
         return PUSH_FULL;
+    metric_set(&op->metrics.buffered_rows, 0);
+    metric_set(&op->metrics.oldest_row_us, 0);
     batch_unref(state->held);
     state->held = NULL;
     state->waiting = WAIT_NOTHING;
@@ -206,6 +208,8 @@ static enum push_result sink_push(struct operator* op, uint32_t port, struct bat
     PUSH_TRY(check_not_null(op, state->held, err));
     PUSH_TRY(check_constraints(op, state->held, err));
     state->waiting = WAIT_WRITE;
+    metric_set(&op->metrics.buffered_rows, state->held->selected_count);
+    metric_set(&op->metrics.oldest_row_us, op->eval.now_us);
     return offer(op, err);
 }
 
@@ -274,13 +278,7 @@ static bool sink_why(struct operator* op, struct buf *out)
     struct sink_state *state = op->state;
     if (state->target->committer && committer_why(state->target->committer, out))
         return true;
-    if (state->class->why && state->class->why(state->writer, out))
-        return true;
-    if (state->waiting == WAIT_NOTHING)
-        return false;
-    buf_printf(out, "Table %s (connector '%s') has not taken the last rows yet.",
-               op->node->sink.table->description.name, op->node->sink.connector->name);
-    return true;
+    return state->class->why && state->class->why(state->writer, out);
 }
 
 static void sink_close(struct operator* op)

@@ -247,6 +247,8 @@ static enum status keep(struct operator* op, struct batch *batch, struct error *
         sort->retracts[sort->row_count++] = retracts;
         sort->any_retract |= retracts;
     }
+    if (!metric_get(&op->metrics.oldest_row_us))
+        metric_set(&op->metrics.oldest_row_us, op->eval.now_us);
     metric_set(&op->metrics.buffered_rows, sort->row_count);
     return OK;
 }
@@ -323,10 +325,12 @@ static enum push_result sort_resume(struct operator* op, struct error *err)
             return PUSH_FULL;
         PUSH_TRY(make_batch(op, count, &batch, err));
         sort->next += count;
+        metric_set(&op->metrics.buffered_rows, sort->order_count - sort->next);
         enum push_result result = operator_emit(op, 0, batch, err);
         batch_unref(batch);
         EMIT(result);
     }
+    metric_set(&op->metrics.oldest_row_us, 0);
     return PUSH_DONE;
 }
 

@@ -201,6 +201,7 @@ static enum status discover(struct source_state *state, struct error *err)
     mutex_unlock(&plan->mutex);
     for (uint32_t i = 1; news && i < state->op->parallelism; i++)
         wake_notify(operator_wake(plan->ops[i]));
+    state->discover_failed = result == POLL_ERROR;
     return result == POLL_ERROR ? trouble(state, &state->discover_retry_us, err) : OK;
 }
 
@@ -261,16 +262,18 @@ static enum status poll_split(struct source_state *state, struct split *split, b
         enum status status =
             state->class->reader_open(state->source, &split->name, split->position,
                                       split->position_bytes, &split->wake, &split->reader, err);
+        split->troubled = status != OK;
         if (status != OK)
             return trouble(state, &split->retry_us, err);
     }
     result = state->class->poll(split->reader, operator_batch_rows(state->op), &output, err);
+    split->troubled = result == POLL_ERROR;
     switch (result) {
     case POLL_ROWS:
         *rows = true;
         atomic_store(&split->ready, true);
         split->last_row_us = state->op->steady_us;
-        state->trouble.code = OK;
+        split->row_count += output.batch ? output.batch->selected_count : output.records->count;
         if (split->idle) {
             split->idle = false;
             TRY(source_idleness(state, err));
@@ -339,14 +342,40 @@ static enum poll_state source_poll(struct operator* op, struct error *err)
 static bool source_why(struct operator* op, struct buf *out)
 {
     struct source_state *state = op->state;
-    if (state->trouble.code != OK) {
+    bool troubled = state->discover_failed;
+    for (uint32_t i = 0; i < state->split_count; i++)
+        troubled |= state->splits[i]->troubled;
+    if (troubled) {
         buf_printf(out, "Reading table %s fails and is tried again: %s.",
                    op->node->source.table->name, state->trouble.text);
         if (state->trouble.hint[0])
             buf_printf(out, " %s.", state->trouble.hint);
         return true;
     }
-    return state->class->why && state->class->why(state->source, out);
+    /* the one that looks for splits tells for all */
+    return op->subtask == 0 && state->class->why && state->class->why(state->source, out);
+}
+
+static void source_no_rows(struct operator* op, struct buf *out)
+{
+    struct source_state *state = op->state;
+    if (state->class->no_rows)
+        state->class->no_rows(state->source, out);
+}
+
+static bool source_split(const struct operator* op, uint32_t index, struct split_report *out)
+{
+    const struct source_state *state = op->state;
+    if (index >= state->split_count)
+        return false;
+    const struct split *split = state->splits[index];
+    *out = (struct split_report){.id = split->name.id,
+                                 .idle = split->idle,
+                                 .ended = split->ended,
+                                 .row_count = split->row_count,
+                                 .watermark_us = split->watermark_us,
+                                 .last_row_us = split->last_row_us};
+    return true;
 }
 
 static void plan_release(struct split_plan *plan)
@@ -390,5 +419,7 @@ const struct operator_class OPERATOR_SOURCE = {
     .poll = source_poll,
     .snapshot = source_snapshot,
     .why = source_why,
+    .no_rows = source_no_rows,
+    .split = source_split,
     .close = source_close,
 };

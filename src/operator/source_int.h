@@ -18,8 +18,10 @@ struct split {        /* one being read */
     uint32_t number;
     struct source_reader *reader; /* NULL: ended, or not opened yet */
     bool ended, idle;
+    bool troubled; /* its last poll has failed, and is tried again */
     int64_t watermark_us;
     int64_t last_row_us; /* monotonic; the opening counts */
+    uint64_t row_count;  /* given since then */
     int64_t retry_us;    /* poll again then: after a retriable error, or asked for; 0: none */
     bool wake_counts;    /* it was asked for: a wake before that counts too */
     /* where to go on from, while there is no reader; borrowed from the plan. NULL: the start */
@@ -66,7 +68,8 @@ struct source_state {
     struct split **splits;
     uint32_t next_split;
     uint32_t ended_count;
-    struct error trouble;      /* the last retriable error; code OK: none */
+    struct error trouble;      /* the last retriable error, of a split or of the discovery */
+    bool discover_failed;      /* its last call */
     int64_t discover_retry_us; /* ask for splits again then; 0: the wake alone */
 
     struct decoder *decoder; /* NULL: the connector yields batches */

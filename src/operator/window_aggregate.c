@@ -14,6 +14,8 @@
  */
 #include "operator/window_aggregate.h"
 
+#define REPORTED_MAX 64 /* windows that are counted in the metrics: the first ones */
+
 static enum status window_open(struct operator* op, struct error *err)
 {
     const struct plan_node *node = op->node;
@@ -104,6 +106,8 @@ static enum status window_new(struct operator* op, const struct window *bounds, 
     if (!window)
         return error_memory(err, "window", sizeof(*window));
     *window = *bounds;
+    window->since_us = op->eval.now_us;
+    window->row_count = 0;
     window->table = NULL;
     window->cache = NULL;
     window->groups = (struct keyed_table){0};
@@ -170,6 +174,26 @@ enum status window_at(struct operator* op, int64_t start_us, struct window **out
     return find_window(op, &bounds, out, err);
 }
 
+void window_report(struct operator* op)
+{
+    const struct window_aggregate *all = op->state;
+    int64_t keys = 0, bytes = 0, rows = 0, oldest_us = 0;
+    for (uint32_t i = 0; i < all->window_count && i < REPORTED_MAX; i++) {
+        const struct window *window = all->windows[i];
+        keys += (int64_t)state_table_rows(window->table);
+        bytes += (int64_t)state_table_bytes(window->table);
+        rows += window->row_count;
+        if (!oldest_us || window->since_us < oldest_us)
+            oldest_us = window->since_us;
+    }
+    metric_set(&op->metrics.state_keys, keys);
+    metric_set(&op->metrics.state_bytes, bytes);
+    metric_set(&op->metrics.buffered_rows, rows);
+    metric_set(&op->metrics.oldest_row_us, oldest_us);
+    metric_set(&op->metrics.next_timer_us,
+               all->window_count ? all->windows[0]->fire_us : WATERMARK_MAX);
+}
+
 /* ---- a batch ---- */
 
 static int64_t row_time(const struct vec *time, uint32_t row, bool *valid)
@@ -219,9 +243,12 @@ static enum status assign(struct operator* op, const struct batch *batch, struct
         all->row_window[i] = (int16_t)window->touched;
         all->touched_rows[window->touched]++;
     }
-    for (uint32_t t = 0; t < all->touched_count; t++)
+    for (uint32_t t = 0; t < all->touched_count; t++) {
         all->touched[t]->touched = UINT32_MAX;
+        all->touched[t]->row_count += all->touched_rows[t];
+    }
     metric_add(&op->metrics.late_dropped, late);
+    operator_note_rows(op, late < batch->selected_count);
     return OK;
 }
 
@@ -278,38 +305,8 @@ static enum push_result window_push(struct operator* op, uint32_t port, struct b
         at += all->touched_rows[t];
     }
     aggregate_calls_end(&all->calls);
-    uint64_t keys = 0;
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < all->window_count && i < 64; i++) {
-        keys += state_table_rows(all->windows[i]->table);
-        bytes += state_table_bytes(all->windows[i]->table);
-    }
-    metric_set(&op->metrics.state_keys, (int64_t)keys);
-    metric_set(&op->metrics.state_bytes, (int64_t)bytes);
+    window_report(op);
     return status == OK ? PUSH_DONE : PUSH_ERROR;
-}
-
-static bool window_why(struct operator* op, struct buf *out)
-{
-    const struct window_aggregate *all = op->state;
-    char end[40], watermark[40];
-    if (!all->window_count)
-        return false;
-    size_t length = calendar_format_timestamp(end, all->windows[0]->end_us, 3);
-    buf_printf(out, "%u window%s wait for the watermark: the first ends at %.*s, ",
-               all->window_count, all->window_count == 1 ? "" : "s", (int)length, end);
-    if (op->eval.watermark_us == WATERMARK_NONE) {
-        buf_append_text(out,
-                        "and there is no watermark yet. A split (partition) without rows holds "
-                        "it back: set 'scan.watermark.idle-timeout' on the source table.");
-        return true;
-    }
-    length = calendar_format_timestamp(watermark, op->eval.watermark_us, 3);
-    buf_printf(out,
-               "and the watermark is %.*s%s. It moves on with newer rows in every split; where a "
-               "split gets none, set 'scan.watermark.idle-timeout' on the source table.",
-               (int)length, watermark, op->node->window.is_ltz ? " UTC" : "");
-    return true;
 }
 
 static void window_close(struct operator* op)
@@ -334,7 +331,6 @@ const struct operator_class OPERATOR_WINDOW_AGGREGATE = {
     .watermark = window_fire,
     .resume = window_resume,
     .snapshot = window_snapshot,
-    .why = window_why,
     .close = window_close,
 };
 

@@ -14,6 +14,8 @@ struct window {
     int64_t start_us, end_us;  /* local time */
     int64_t low_us, high_us;   /* rows with an instant in between are of this window; or both MIN */
     int64_t fire_us;           /* the watermark that fires it: end - 1 ms as an instant */
+    int64_t since_us;          /* wall: when it was opened; of its first row */
+    int64_t row_count;         /* that it has been given */
     struct keyed_table groups; /* number 0, namespace start_us */
     struct state_table *table; /* its rows */
     struct distinct_set distinct;
@@ -50,6 +52,8 @@ enum status window_snapshot(struct operator* op, struct buf *out, struct error *
 enum status window_at(struct operator* op, int64_t start_us, struct window **out,
                       struct error *err) STATUS_CHECKED;
 void window_free(struct operator* op, struct window *window);
+/* Says in the metrics what is open. */
+void window_report(struct operator* op);
 /* Frees the first window, for good. */
 enum status window_drop_first(struct operator* op, struct error *err) STATUS_CHECKED;
 

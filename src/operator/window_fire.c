@@ -94,6 +94,7 @@ enum push_result window_resume(struct operator* op, struct error *err)
             continue;
         PUSH_TRY(window_drop_first(op, err));
         all->cursor = (struct state_cursor){0};
+        window_report(op);
     }
     return operator_emit_watermark(op, all->watermark_us, err);
 }

@@ -98,18 +98,33 @@ static enum status read_own(struct operator* op, struct error *err)
     return OK;
 }
 
+static int64_t count_rows(const struct window *window)
+{
+    uint8_t *rows[64];
+    struct state_cursor cursor = {0};
+    int64_t sum = 0;
+    uint32_t count;
+    while ((count = state_table_scan(window->table, &cursor, rows, 64)) > 0)
+        for (uint32_t i = 0; i < count; i++)
+            sum += ((const struct window_head *)rows[i])->row_count;
+    return sum;
+}
+
 /* Windows that only tombstones and drops have made. */
 static void drop_empty(struct operator* op)
 {
     struct window_aggregate *all = op->state;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < all->window_count; i++) {
-        if (state_table_rows(all->windows[i]->table))
-            all->windows[kept++] = all->windows[i];
-        else
+        if (!state_table_rows(all->windows[i]->table)) {
             window_free(op, all->windows[i]);
+            continue;
+        }
+        all->windows[i]->row_count = count_rows(all->windows[i]);
+        all->windows[kept++] = all->windows[i];
     }
     all->window_count = kept;
+    window_report(op);
 }
 
 enum status window_restore(struct operator* op, struct error *err)

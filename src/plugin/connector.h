@@ -109,8 +109,11 @@ struct source_class {
     /* Values of metadata column `index` of the request for all records, for sources of records. */
     enum status (*fill_metadata)(struct source_reader *reader, const struct records *records,
                                  uint32_t index, struct vec **out, struct error *err);
-    /* One sentence for "why no output"; false: nothing to say. */
+    /* What keeps it from reading, in a sentence, for "why no output"; false: nothing does. */
     bool (*why)(struct source *source, struct buf *out);
+    /* Why there may be nothing to read although nothing is wrong: appends " Sentence.", or nothing.
+     * NULL: nothing. */
+    void (*no_rows)(struct source *source, struct buf *out);
     void (*reader_close)(struct source_reader *reader);
     /* A split that the checkpoint has which the job goes on from; discover may tell it again.
      * finished: it was read to its end, and is not opened. Between open and everything else. NULL:

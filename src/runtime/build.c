@@ -159,7 +159,10 @@ static void init_operator(struct builder *builder, struct task *task, struct ope
     op->eval.watermark_us = WATERMARK_NONE;
     struct io *io = job->runtime->settings.io;
     io->ops->random(io, &op->eval.random_state, sizeof(op->eval.random_state));
+    op->eval.now_us = io_wall_us(io);
+    op->steady_us = io_monotonic_us(io);
     metric_set(&op->metrics.watermark_us, WATERMARK_NONE);
+    metric_set(&op->metrics.next_timer_us, WATERMARK_MAX);
     mem_owner_init(&op->owner, &job->owner, op->class ? op->class->name : "operator");
 }
 

@@ -1,17 +1,76 @@
-/* why.c - "why is there no output?" in a sentence or two: looks from the sinks up, and says the
- * first thing that holds rows back. Each operator knows its own reason (class->why); here is the
- * order in which they are asked.
+/* why.c - "why is there no output?" in a sentence or two: QUESTIONS in their order, the first
+ * answer counts. Those of event time are in why_time.c.
  */
-#include "runtime/runtime_int.h"
+#include "runtime/why_int.h"
 
-#define RECENT_US  (2 * US_PER_SECOND)
-#define HELD_UP_US US_PER_SECOND
+#include "base/calendar.h"
 
-static bool ask(struct operator_host *host, struct buf *out)
+#define HELD_UP_US         US_PER_SECOND
+#define SLOW_CHECKPOINT_US (10 * US_PER_SECOND)
+
+/* ---- words ---- */
+
+void why_duration(struct buf *out, int64_t us)
 {
-    if (host->task->closed || !host->op.class->why)
-        return false;
-    return host->op.class->why(&host->op, out);
+    static const struct {
+        int64_t seconds;
+        const char *one, *many;
+    } units[] = {{31557600, "year", "years"},
+                 {86400, "day", "days"},
+                 {3600, "h", "h"},
+                 {60, "min", "min"},
+                 {1, "s", "s"}};
+    int64_t seconds = us / US_PER_SECOND;
+    uint32_t at = 0;
+    while (at < COUNT_OF(units) - 1 && seconds < units[at].seconds)
+        at++;
+    int64_t count = seconds / units[at].seconds, rest = seconds % units[at].seconds;
+    buf_printf(out, "%lld %s", (long long)count, count == 1 ? units[at].one : units[at].many);
+    if (at == 0 || at == COUNT_OF(units) - 1 || count >= 10)
+        return;
+    int64_t finer = rest / units[at + 1].seconds;
+    if (finer)
+        buf_printf(out, " %lld %s", (long long)finer,
+                   finer == 1 ? units[at + 1].one : units[at + 1].many);
+}
+
+static const struct zone *zone_of(const struct job *job)
+{
+    return job->own_zone ? job->own_zone : job->request.context->zone;
+}
+
+void why_time(const struct why *why, int64_t time_us, bool is_ltz)
+{
+    char text[40];
+    int64_t local_us = is_ltz ? zone_utc_to_local(zone_of(why->job), time_us) : time_us;
+    unsigned precision = local_us % US_PER_SECOND ? 3 : 0;
+    buf_append(why->out, text, calendar_format_timestamp(text, local_us, precision));
+}
+
+void why_since(const struct why *why, int64_t wall_us)
+{
+    buf_append_text(why->out, "since ");
+    why_time(why, wall_us / US_PER_SECOND * US_PER_SECOND, true);
+    buf_append_text(why->out, " (");
+    why_duration(why->out, why->now_us - wall_us);
+    buf_append_text(why->out, ")");
+}
+
+void why_rows(struct buf *out, int64_t count)
+{
+    buf_printf(out, "%lld row%s", (long long)count, count == 1 ? "" : "s");
+}
+
+/* ---- looking ---- */
+
+bool why_reaches(const struct plan_node *user, const struct plan_node *node)
+{
+    if (user == node)
+        return true;
+    for (uint32_t i = 0; i < user->input_count && user->id > node->id; i++)
+        if (why_reaches(user->inputs[i], node))
+            return true;
+    return false;
 }
 
 static bool is_output(const struct operator_host *host)
@@ -19,38 +78,197 @@ static bool is_output(const struct operator_host *host)
     return host->op.node->op == PLAN_SINK || host->op.node->op == PLAN_COLLECT;
 }
 
-/* Operators that hold a pending call are waiting for something outside: a target, the reader. */
-static bool ask_where(struct job *job, struct buf *out,
-                      bool (*matches)(const struct operator_host *))
+static bool ask(const struct why *why, struct operator_host *host)
 {
-    for (uint32_t t = job->task_count; t-- > 0;) {
-        struct task *task = &job->tasks[t];
-        bool said = false;
-        mutex_lock(&task->step_lock);
-        for (uint32_t h = task->host_count; h-- > 0 && !said;)
-            if (matches(&task->hosts[h]))
-                said = ask(&task->hosts[h], out);
-        mutex_unlock(&task->step_lock);
-        if (said)
-            return true;
+    mutex_lock(&host->task->step_lock);
+    bool said =
+        !host->task->closed && host->op.class->why && host->op.class->why(&host->op, why->out);
+    mutex_unlock(&host->task->step_lock);
+    return said;
+}
+
+/* A call that has answered PUSH_FULL waits for something outside: a target, the reader. */
+static bool is_pending(struct operator_host *host)
+{
+    mutex_lock(&host->task->step_lock);
+    bool pending = !host->task->closed && host->pending != PENDING_NONE;
+    mutex_unlock(&host->task->step_lock);
+    return pending;
+}
+
+bool why_rejects(const struct why *why, const struct plan_node *node, struct rejects *out)
+{
+    int64_t rejected_us = 0;
+    *out = (struct rejects){0};
+    WHY_EACH_HOST(why, host)
+    {
+        const struct operator_metrics *metrics = &host->op.metrics;
+        if (host->op.node != node)
+            continue;
+        out->rows_in += metric_get(&metrics->records_in);
+        out->rows_out += metric_get(&metrics->records_out);
+        out->late += metric_get(&metrics->late_dropped);
+        out->accepted_us = why_later(out->accepted_us, metric_get(&metrics->last_accept_us));
+        rejected_us = why_later(rejected_us, metric_get(&metrics->last_reject_us));
     }
-    return false;
+    bool goes_on = why->now_us - rejected_us < SILENT_US;
+    return rejected_us > out->accepted_us &&
+           (!out->accepted_us || (goes_on && why->now_us - out->accepted_us >= RECENT_US));
 }
 
-static bool waits_outside(const struct operator_host *host)
+/* ---- questions ---- */
+
+static enum answer sink_blocked(struct why *why)
 {
-    return host->pending != PENDING_NONE && is_output(host);
+    struct buf *out = why->out;
+    WHY_EACH_HOST(why, host)
+    {
+        if (is_output(host) && ask(why, host))
+            return ANSWER_TROUBLE;
+        if (host->op.node->op != PLAN_SINK || !is_pending(host))
+            continue;
+        int64_t rows = metric_get(&host->op.metrics.buffered_rows);
+        int64_t since_us = metric_get(&host->op.metrics.oldest_row_us);
+        buf_printf(out, "Table %s (connector '%s') ", host->op.node->sink.table->name,
+                   host->op.node->sink.connector->name);
+        if (!rows || !since_us) {
+            buf_append_text(out, "has not made the last rows durable yet.");
+            return ANSWER_TROUBLE;
+        }
+        buf_append_text(out, "has not taken ");
+        why_rows(out, rows);
+        buf_append_text(out, " ");
+        why_since(why, since_us);
+        buf_append_text(out, ".");
+        return ANSWER_TROUBLE;
+    }
+    return ANSWER_NONE;
 }
 
-static bool holds_rows(const struct operator_host *host)
+/* Rows of finished checkpoints on their way into the target of an exactly-once sink. */
+static enum answer commit_fails(struct why *why)
 {
-    return !host->has_poll && !is_output(host);
+    return commits_why(why->job, why->out) ? ANSWER_TROUBLE : ANSWER_NONE;
 }
 
-static bool is_source(const struct operator_host *host)
+static enum answer checkpoint_fails(struct why *why)
 {
-    return host->has_poll && !host->poll_ended;
+    const struct checkpoint_status *status = &why->status.checkpoints;
+    if (status->error.code == OK || status->error.code == ERR_AGAIN)
+        return ANSWER_NONE;
+    buf_printf(why->out, "The last checkpoint failed and is tried again: %s.", status->error.text);
+    if (status->error.hint[0])
+        buf_printf(why->out, " %s.", status->error.hint);
+    return ANSWER_TROUBLE;
 }
+
+static enum answer source_fails(struct why *why)
+{
+    WHY_EACH_HOST(why, host)
+    {
+        if (host->op.node->op == PLAN_SOURCE && ask(why, host))
+            return ANSWER_TROUBLE;
+    }
+    return ANSWER_NONE;
+}
+
+static enum answer flows(struct why *why)
+{
+    if (!why->status.last_output_us || why->now_us - why->status.last_output_us >= RECENT_US)
+        return ANSWER_NONE;
+    buf_printf(why->out, "Output is flowing: %llu rows so far.",
+               (unsigned long long)why->status.rows_written);
+    return ANSWER_CALM;
+}
+
+/* Rows wait for the end of the input. */
+static enum answer rows_kept(struct why *why)
+{
+    WHY_EACH_HOST(why, host)
+    {
+        if (host->op.node->op != PLAN_SOURCE && !is_output(host) && ask(why, host))
+            return ANSWER_CALM;
+    }
+    return ANSWER_NONE;
+}
+
+static enum answer condition_rejects(struct why *why)
+{
+    const struct plan *plan = why->job->request.plan;
+    struct rejects rejects;
+    for (uint32_t n = plan->node_count; n-- > 0;) {
+        const struct plan_node *node = plan->nodes[n];
+        if (node->op != PLAN_CALC || !node->calc.condition)
+            continue;
+        if (!why_rejects(why, node, &rejects))
+            continue;
+        buf_append_text(why->out, "No row has met the condition ");
+        expr_format(why->out, node->calc.condition, node->inputs[0]->names);
+        if (rejects.accepted_us) {
+            buf_append_text(why->out, " ");
+            why_since(why, rejects.accepted_us);
+        }
+        buf_append_text(why->out, ": it has turned away ");
+        if (rejects.rows_out)
+            buf_printf(why->out, "%lld of ", (long long)(rejects.rows_in - rejects.rows_out));
+        why_rows(why->out, rejects.rows_in);
+        buf_append_text(why->out, ".");
+        return ANSWER_CALM;
+    }
+    return ANSWER_NONE;
+}
+
+static enum answer nothing_comes_through(struct why *why)
+{
+    unsigned long long rows_read = why->status.rows_read;
+    if (rows_read == 0)
+        buf_append_text(why->out, "The sources have given no row yet.");
+    else if (why->status.rows_written == 0)
+        buf_printf(why->out,
+                   "%llu rows were read, and none has come through the query: check its conditions "
+                   "and join keys.",
+                   rows_read);
+    else
+        buf_printf(why->out,
+                   "All %llu rows that were read have been worked through; nothing new has "
+                   "come for %lld s.",
+                   rows_read,
+                   (long long)((why->now_us - why->status.last_output_us) / US_PER_SECOND));
+    return ANSWER_CALM;
+}
+
+static enum answer (*const QUESTIONS[])(struct why *why) = {
+    commit_fails,
+    sink_blocked,
+    checkpoint_fails,
+    source_fails,
+    flows,
+    why_late,
+    why_waits,
+    rows_kept,
+    condition_rejects,
+    why_no_rows,
+    nothing_comes_through,
+};
+
+static enum answer ask_all(struct why *why)
+{
+    enum answer answer = ANSWER_NONE;
+    for (size_t i = 0; answer == ANSWER_NONE; i++)
+        answer = QUESTIONS[i](why);
+    return answer;
+}
+
+static void look(struct job *job, struct why *why, struct buf *out)
+{
+    struct io *io = job->runtime->settings.io;
+    *why = (struct why){.job = job, .out = out};
+    job_status(job, &why->status);
+    why->now_us = io_wall_us(io);
+    why->steady_us = io_monotonic_us(io);
+}
+
+/* ---- the door ---- */
 
 void job_end_why(const struct job_status *status, struct buf *out)
 {
@@ -71,45 +289,26 @@ void job_end_why(const struct job_status *status, struct buf *out)
     }
 }
 
-bool job_held_up(struct job *job, struct buf *out)
-{
-    struct job_status status;
-    job_status(job, &status);
-    int64_t now_us = io_wall_us(job->runtime->settings.io);
-    return !job_state_is_final(status.state) && status.last_output_us &&
-           now_us - status.last_output_us >= HELD_UP_US &&
-           (commits_why(job, out) || ask_where(job, out, is_output));
-}
-
 void job_why(struct job *job, struct buf *out)
 {
-    struct job_status status;
-    job_status(job, &status);
-    if (job_state_is_final(status.state)) {
-        job_end_why(&status, out);
-        return;
-    }
-    int64_t now_us = io_wall_us(job->runtime->settings.io);
-    if (commits_why(job, out) || ask_where(job, out, waits_outside))
-        return;
-    if (status.last_output_us && now_us - status.last_output_us < RECENT_US) {
-        buf_printf(out, "Output is flowing: %llu rows so far.",
-                   (unsigned long long)status.rows_written);
-        return;
-    }
-    if (ask_where(job, out, holds_rows) || ask_where(job, out, is_source))
-        return;
-    if (status.rows_read == 0)
-        buf_append_text(out, "The sources have given no row yet.");
-    else if (status.rows_written == 0)
-        buf_printf(out,
-                   "%llu rows were read, and none has come through the query: check its conditions "
-                   "and join keys.",
-                   (unsigned long long)status.rows_read);
+    struct why why;
+    look(job, &why, out);
+    if (job_state_is_final(why.status.state))
+        job_end_why(&why.status, out);
     else
-        buf_printf(out,
-                   "All %llu rows that were read have been worked through; nothing new has "
-                   "come for %lld s.",
-                   (unsigned long long)status.rows_read,
-                   (long long)((now_us - status.last_output_us) / US_PER_SECOND));
+        ask_all(&why);
+}
+
+bool job_held_up(struct job *job, struct buf *out)
+{
+    struct why why;
+    size_t before = out->length;
+    look(job, &why, out);
+    if (job_state_is_final(why.status.state) || !why.status.last_output_us ||
+        why.now_us - why.status.last_output_us < HELD_UP_US)
+        return false;
+    bool held_up = ask_all(&why) == ANSWER_TROUBLE;
+    if (!held_up)
+        out->length = before;
+    return held_up;
 }

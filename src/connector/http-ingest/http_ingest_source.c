@@ -117,6 +117,11 @@ static bool source_why(struct source *source, struct buf *out)
     return kafka()->why(source, out);
 }
 
+static void source_no_rows(struct source *source, struct buf *out)
+{
+    kafka()->no_rows(source, out);
+}
+
 static void reader_close(struct source_reader *reader)
 {
     kafka()->reader_close(reader);
@@ -147,6 +152,7 @@ const struct source_class INGEST_SOURCE = {
     .position = reader_position,
     .fill_metadata = fill_metadata,
     .why = source_why,
+    .no_rows = source_no_rows,
     .reader_close = reader_close,
     .known = known,
     .close = source_close,

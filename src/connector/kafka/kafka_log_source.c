@@ -194,22 +194,15 @@ static bool log_source_why(struct kafka_source *base, struct buf *out)
 
     for (uint32_t i = 0; i < source->topic_count; i++) {
         struct log_partition *partition;
-        bool empty = true;
         for (uint32_t k = 0; (partition = log_topic_partition(source->topics[i].topic, k)); k++) {
             struct log_offsets offsets;
             log_partition_offsets(partition, &offsets);
-            empty &= offsets.high_watermark == offsets.log_start;
             if (offsets.failed) {
                 buf_printf(out,
                            "partition %u of topic '%s' takes no records since an fsync failed.", k,
                            log_topic_info(source->topics[i].topic).name);
                 return true;
             }
-        }
-        if (empty) {
-            buf_printf(out, "topic '%s' has no records.",
-                       log_topic_info(source->topics[i].topic).name);
-            return true;
         }
     }
     return false;

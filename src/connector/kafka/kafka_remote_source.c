@@ -35,6 +35,7 @@ struct known_partition { /* found by the look-up */
 struct remote_source {
     struct kafka_source base;
     rd_kafka_t *client;
+    rd_kafka_queue_t *events; /* of the client itself: errors */
     rd_kafka_topic_t *topics[KAFKA_TOPICS_MAX];
     struct io_job job;
 
@@ -76,6 +77,12 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
     mutex_unlock(&source->lock);
 }
 
+static void on_event(rd_kafka_t *client, void *opaque)
+{
+    struct remote_source *source = opaque;
+    wake_notify(source->base.wake); /* discover takes it */
+}
+
 static void on_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
     logger_write(level <= 3 ? LOG_WARN : LOG_DEBUG, "kafka", "%s: %s", facility, text);
@@ -108,6 +115,8 @@ static enum status remote_start(struct kafka_source *base, struct error *err)
         return error_set(err, ERR_OPTION, "table %s: the Kafka client cannot start: %s",
                          base->table_name, text);
     }
+    source->events = rd_kafka_queue_get_main(source->client);
+    rd_kafka_queue_cb_event_enable(source->events, on_event, source);
     for (uint32_t i = 0; i < base->options.topic_count; i++) {
         struct str name = base->options.topics[i];
         const char *copy = arena_strndup(&base->arena, name.data, name.length);
@@ -132,6 +141,10 @@ static void remote_close(struct kafka_source *base)
     for (uint32_t i = 0; i < base->options.topic_count; i++)
         if (source->topics[i])
             rd_kafka_topic_destroy(source->topics[i]);
+    if (source->events) {
+        rd_kafka_queue_cb_event_enable(source->events, NULL, NULL);
+        rd_kafka_queue_destroy(source->events);
+    }
     if (source->client)
         rd_kafka_destroy(source->client);
     condition_fini(&source->changed);
@@ -402,6 +415,7 @@ static enum poll_result remote_discover(struct kafka_source *base, source_split_
     bool any = false;
     enum poll_result result = POLL_WAIT;
 
+    rd_kafka_poll(source->client, 0); /* brings on_error */
     mutex_lock(&source->lock);
     if (source->failure.code != OK) {
         if (err)
@@ -423,16 +437,18 @@ static enum poll_result remote_discover(struct kafka_source *base, source_split_
         }
         source->known[i].told = any = true;
     }
-    int64_t due_us = source->looked_us + base->options.discovery_ms * 1000;
-    bool due =
-        !source->looked || (kafka_discovers(base) && io_monotonic_us(base->context->io) >= due_us);
+    /* In trouble a look-up that succeeds says that it is over. */
+    bool in_trouble = source->trouble[0] != '\0', repeats = kafka_discovers(base) || in_trouble;
+    int64_t due_us =
+        source->looked_us + (in_trouble ? RETRY_US : base->options.discovery_ms * 1000);
+    bool due = !source->looked || (repeats && io_monotonic_us(base->context->io) >= due_us);
     if (any)
         result = POLL_ROWS;
     else if (source->looked && base->options.bounded != END_UNBOUNDED)
         result = POLL_END;
     else if (due && !source->looking)
         begin_look_up(source);
-    else if (kafka_discovers(base) && !source->looking)
+    else if (repeats && !source->looking)
         *again_us = due_us;
     mutex_unlock(&source->lock);
     return result;

@@ -219,6 +219,13 @@ static bool source_why(struct source *source, struct buf *out)
     return own(source)->way->why(own(source), out);
 }
 
+static void source_no_rows(struct source *source, struct buf *out)
+{
+    if (own(source)->options.start == START_LATEST)
+        buf_append_text(out, " Records that were there when it began are not read: "
+                             "'scan.startup.mode' is 'latest-offset'.");
+}
+
 static void reader_close(struct source_reader *reader)
 {
     source_of(reader)->way->reader_close(reader);
@@ -244,6 +251,7 @@ const struct source_class KAFKA_SOURCE = {
     .position = reader_position,
     .fill_metadata = fill_metadata,
     .why = source_why,
+    .no_rows = source_no_rows,
     .reader_close = reader_close,
     .known = source_known,
     .close = source_close,
