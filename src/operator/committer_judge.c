@@ -65,15 +65,14 @@ static enum status refuse(struct error *err, const char *hint)
     return ERR_SEQUENCE;
 }
 
-static enum status refuse_other(const struct committer *committer, const struct sink_ledger *ledger,
-                                struct error *err)
+static enum status refuse_other(const struct sink_ledger *ledger, struct error *err)
 {
     char text[2 * SINK_LINEAGE_BYTES + 1];
     error_set(err, ERR_SEQUENCE,
-              "table %s has %" PRIu64 " rows of another history of this job (lineage %s, up to "
-              "its checkpoint %" PRIu64 "), and rows of this one would come beside them",
-              committer->request.table_name, ledger->position.row_count,
-              lineage_text(ledger->lineage, text), ledger->position.epoch);
+              "it has %" PRIu64 " rows of another history of this job (lineage %s, up to its "
+              "checkpoint %" PRIu64 "), and rows of this one would come beside them",
+              ledger->position.row_count, lineage_text(ledger->lineage, text),
+              ledger->position.epoch);
     return refuse(err, "empty or drop the table and its row in the ledger, go on from that "
                        "history's data directory, or give --accept-duplicates");
 }
@@ -83,11 +82,10 @@ static enum status refuse_ahead(const struct committer *committer,
                                 struct error *err)
 {
     error_set(err, ERR_SEQUENCE,
-              "table %s has been committed up to checkpoint %" PRIu64
+              "it has been committed up to checkpoint %" PRIu64
               ", and the job goes on from checkpoint %" PRIu64 ": %" PRIu64
               " rows or more would come twice",
-              committer->request.table_name, ledger->epoch, committer->request.from_epoch,
-              ledger->row_count - end->row_count);
+              ledger->epoch, committer->request.from_epoch, ledger->row_count - end->row_count);
     return refuse(err, "--accept-duplicates goes on all the same");
 }
 
@@ -95,10 +93,10 @@ static enum status refuse_lost(const struct committer *committer, const char *wh
                                struct error *err)
 {
     error_set(err, ERR_SEQUENCE,
-              "table %s has been committed up to checkpoint %" PRIu64 " (%" PRIu64
+              "it has been committed up to checkpoint %" PRIu64 " (%" PRIu64
               " rows), but the target %s: rows are lost",
-              committer->request.table_name, committer->state.known.position.epoch,
-              committer->state.known.position.row_count, what);
+              committer->state.known.position.epoch, committer->state.known.position.row_count,
+              what);
     return refuse(err, "bring the target back as it was, or begin anew: remove the job's "
                        "checkpoints and what is left of the table");
 }
@@ -126,7 +124,7 @@ enum status committer_judge(const struct committer *committer, const struct sink
         return (state->known.found ? committer->request.accept_duplicates
                                    : may_take_over(committer, ledger))
                    ? OK
-                   : refuse_other(committer, ledger, err);
+                   : refuse_other(ledger, err);
     if (is_behind(&ledger->position, &position))
         return refuse_lost(committer, "stands at an earlier one", err);
     if (!committer->request.accept_duplicates)

@@ -12,6 +12,7 @@
 
 #include "connector/jdbc/jdbc.h"
 #include "data/key.h"
+#include "plugin/sink_log.h"
 
 #define JDBC_ROWS_CUT        5000 /* keys of one transaction */
 #define JDBC_ROWS_MAX        (JDBC_ROWS_CUT + BATCH_ROWS_MAX)
@@ -74,17 +75,6 @@ void jdbc_create_sql(struct buf *sql, const char *name, const struct table_descr
 void jdbc_upsert_sql(struct buf *sql, const char *name, const struct table_description *table);
 void jdbc_delete_sql(struct buf *sql, const char *name, const struct table_description *table);
 
-/* ---- jdbc_value.c */
-
-/* Append the cell in SQLite's terms. */
-void jdbc_append_cell(struct buf *out, const struct vec *vec, uint32_t row);
-/* Bind count cells to parameters 1, 2, ...; the bytes must live until the statement is reset.
- * Returns SQLite's code. */
-int jdbc_bind(sqlite3_stmt *statement, const uint8_t *bytes, uint32_t count);
-/* Column of the statement's row into row of vec. */
-enum status jdbc_read_cell(struct vec *vec, uint32_t row, sqlite3_stmt *statement, int column,
-                           struct error *err) STATUS_CHECKED;
-
 /* ---- jdbc_rows.c: changes that wait, the last one per key in order of first touch */
 
 struct jdbc_row {
@@ -111,6 +101,103 @@ static inline bool jdbc_rows_full(const struct jdbc_rows *rows)
 enum status jdbc_rows_add(struct jdbc_rows *rows, const struct batch *batch,
                           const struct table_description *table, struct key_batch *keys,
                           struct error *err) STATUS_CHECKED;
+
+/* ---- jdbc_target.c: a connection that writes to a table */
+
+enum jdbc_synchronous {
+    JDBC_SYNCHRONOUS_UNKNOWN,
+    JDBC_SYNCHRONOUS_NORMAL,
+    JDBC_SYNCHRONOUS_EXTRA,
+};
+struct jdbc_target { /* zeroed but for: */
+    struct io *io;
+    const char *path, *name;
+    const struct table_description *table;
+    const char *sink_id;                 /* its row in the ledger; NULL: has none */
+    bool marks;                          /* that row is a marker, made with the table, ... */
+    uint8_t lineage[SINK_LINEAGE_BYTES]; /* ... with this lineage */
+    /* its own */
+    sqlite3 *db;
+    bool is_ready; /* table and statements are there */
+    bool has_wal;
+    enum jdbc_synchronous synchronous; /* as set */
+    sqlite3_stmt *begin, *commit, *rollback, *upsert, *delete;
+};
+/* Opens the file; is the table there (and one that can be written)? */
+enum status jdbc_target_look(struct jdbc_target *target, bool *exists,
+                             struct error *err) STATUS_CHECKED;
+/* Makes what is missing: table, ledger, marker. */
+enum status jdbc_target_ready(struct jdbc_target *target, struct error *err) STATUS_CHECKED;
+/* BEGIN IMMEDIATE; full: once it has ended well, it and all before survive a power cut. */
+enum status jdbc_target_begin(struct jdbc_target *target, bool full,
+                              struct error *err) STATUS_CHECKED;
+/* cells: of the whole row, of a delete those of the key. */
+enum status jdbc_target_change(struct jdbc_target *target, bool is_delete, const uint8_t *cells,
+                               struct error *err) STATUS_CHECKED;
+/* COMMIT when status is OK, else ROLLBACK: nothing is left. Returns what came about. */
+enum status jdbc_target_end(struct jdbc_target *target, enum status status,
+                            struct error *err) STATUS_CHECKED;
+/* Everything committed so far survives a power cut after this. */
+enum status jdbc_target_sync(struct jdbc_target *target, struct error *err) STATUS_CHECKED;
+void jdbc_target_close(struct jdbc_target *target);
+enum status jdbc_target_prepare(struct jdbc_target *target, const char *text, sqlite3_stmt **out,
+                                struct error *err) STATUS_CHECKED;
+enum status jdbc_target_step(struct jdbc_target *target, sqlite3_stmt *statement, const char *what,
+                             struct error *err) STATUS_CHECKED;
+
+/* ---- jdbc_ledger.c: the row of target->sink_id */
+
+#define JDBC_LEDGER "leat_ledger"
+
+enum status jdbc_ledger_make(struct jdbc_target *target, struct error *err) STATUS_CHECKED;
+enum status jdbc_ledger_mark(struct jdbc_target *target, struct error *err) STATUS_CHECKED;
+enum status jdbc_ledger_find(struct jdbc_target *target, bool *exists,
+                             struct error *err) STATUS_CHECKED;
+/* Reads the row and takes it over. *fence 0: for the first time, it is set; else it has to be as
+ * it was left. */
+enum status jdbc_ledger_take(struct jdbc_target *target, int64_t *fence, struct sink_ledger *out,
+                             struct error *err) STATUS_CHECKED;
+/* In a transaction. ERR_FENCED: the row is not as commit->before and the fence say. */
+enum status jdbc_ledger_move(struct jdbc_target *target, int64_t *fence,
+                             const struct sink_commit *commit, struct error *err) STATUS_CHECKED;
+
+/* ---- jdbc_exact.c */
+
+struct jdbc_exact;
+struct jdbc_exact_writer;
+enum status jdbc_exact_new(struct jdbc_exact **out, const struct jdbc_target *like,
+                           const struct sink_request *request, struct error *err) STATUS_CHECKED;
+void jdbc_exact_free(struct jdbc_exact *exact); /* NULL is fine */
+enum status jdbc_exact_writer_open(struct jdbc_exact *exact, uint32_t subtask, struct wake *wake,
+                                   struct jdbc_exact_writer **out,
+                                   struct error *err) STATUS_CHECKED;
+void jdbc_exact_writer_close(struct jdbc_exact_writer *writer);
+enum push_result jdbc_exact_write(struct jdbc_exact_writer *writer, const struct batch *batch,
+                                  struct error *err);
+enum push_result jdbc_exact_flush(struct jdbc_exact_writer *writer, struct error *err);
+enum status jdbc_exact_prepare(struct jdbc_exact_writer *writer, struct sink_committables *out,
+                               struct error *err) STATUS_CHECKED;
+enum status jdbc_committer_open(struct jdbc_exact *exact, struct sink_committer **out,
+                                struct error *err) STATUS_CHECKED;
+void jdbc_committer_close(struct sink_committer *committer);
+/* As in sink_class. */
+enum status jdbc_committer_ledger(struct sink_committer *committer, struct sink_ledger *out,
+                                  struct error *err);
+enum status jdbc_committer_commit(struct sink_committer *committer,
+                                  const struct sink_commit *commit, struct error *err);
+void jdbc_committer_forget(struct sink_committer *committer,
+                           const struct sink_committable *committable);
+
+/* ---- jdbc_value.c */
+
+/* Append the cell in SQLite's terms. */
+void jdbc_append_cell(struct buf *out, const struct vec *vec, uint32_t row);
+/* Bind count cells to parameters 1, 2, ...; the bytes must live until the statement is reset.
+ * Returns SQLite's code. */
+int jdbc_bind(sqlite3_stmt *statement, const uint8_t *bytes, uint32_t count);
+/* Column of the statement's row into row of vec. */
+enum status jdbc_read_cell(struct vec *vec, uint32_t row, sqlite3_stmt *statement, int column,
+                           struct error *err) STATUS_CHECKED;
 
 extern const struct source_class JDBC_SOURCE;
 extern const struct sink_class JDBC_SINK;

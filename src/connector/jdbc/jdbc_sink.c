@@ -7,10 +7,9 @@
  *
  * All writers of a sink share its connection; their jobs run one after another on the sink's one
  * thread. writer->mutex guards all of a writer but `writing`, which is the job's while busy.
- * Commits are synchronous=NORMAL; those a flush waits for are EXTRA (FULL, and without a
- * write-ahead log the directory is synced after the journal is deleted: else a power cut brings the
- * journal back and takes the commit), or, when nothing is left to write, the write-ahead log is
- * synced (contracts.md rule 31). A file that cannot have a write-ahead log is always EXTRA.
+ * Commits are synchronous=NORMAL; those a flush waits for are EXTRA (jdbc_target.c), or, when
+ * nothing is left to write, the write-ahead log is synced (contracts.md rule 31).
+ * Exactly-once sinks do none of this: their writers are jdbc_exact.c's.
  */
 #include "connector/jdbc/jdbc_int.h"
 
@@ -24,27 +23,21 @@
 #define SAY_LOCKED_US     200000 /* waits shorter than this are not worth a sentence */
 #define KEY_BYTES_MAX     (1u << 28)
 
-enum synchronous { SYNCHRONOUS_UNKNOWN, SYNCHRONOUS_NORMAL, SYNCHRONOUS_EXTRA };
-
 struct sink {
     struct arena arena; /* options */
     struct jdbc_options options;
-    const struct table_description *table;
     struct io *io;
     struct io_pool *pool; /* one thread */
-    const char *path;
     bool upserts;
-    atomic_bool is_cancelled; /* a writer with work under way is being closed */
-    /* the thread's */
-    sqlite3 *db;
-    bool is_ready; /* table and statements are there */
-    bool has_wal;
-    enum synchronous synchronous; /* as set */
-    sqlite3_stmt *begin, *commit, *rollback, *upsert, *delete;
+    struct jdbc_exact *exact;  /* NULL: rows are written at once */
+    char *sink_id;             /* NULL: without checkpoints */
+    atomic_bool is_cancelled;  /* a writer with work under way is being closed */
+    struct jdbc_target target; /* the thread's; its path and table are const */
 };
 
 struct sink_writer {
     struct sink *sink;
+    struct jdbc_exact_writer *exact; /* NULL: all below is used */
     struct wake *wake;
     struct io_job job;
     struct mutex mutex;
@@ -60,6 +53,13 @@ struct sink_writer {
     struct error failure;
 };
 
+static enum status sink_guarantee(const struct table_description *table, enum sink_guarantee *out,
+                                  struct error *err)
+{
+    *out = SINK_ASKS_CHECKPOINTED;
+    return OK;
+}
+
 static enum status sink_mode(const struct table_description *table, enum sink_mode *out,
                              struct error *err)
 {
@@ -69,148 +69,17 @@ static enum status sink_mode(const struct table_description *table, enum sink_mo
 
 /* ---- on the sink's thread */
 
-static enum status prepare_text(struct sink *sink, const char *text, sqlite3_stmt **out,
-                                struct error *err)
-{
-    struct buf sql;
-    buf_init(&sql, 64);
-    buf_append_text(&sql, text);
-    enum status status = jdbc_sqlite_prepare(sink->db, sink->path, &sql, out, err);
-    buf_fini(&sql);
-    return status;
-}
-
-static enum status prepare_table(struct sink *sink,
-                                 void (*append)(struct buf *sql, const char *name,
-                                                const struct table_description *table),
-                                 sqlite3_stmt **out, struct error *err)
-{
-    struct buf sql;
-    buf_init(&sql, JDBC_STATEMENT_MAX);
-    append(&sql, sink->options.table_name, sink->table);
-    enum status status = jdbc_sqlite_prepare(sink->db, sink->path, &sql, out, err);
-    buf_fini(&sql);
-    return status;
-}
-
-static enum status set_synchronous(struct sink *sink, bool full, struct error *err)
-{
-    static const char *const texts[] = {
-        [SYNCHRONOUS_NORMAL] = "PRAGMA synchronous=NORMAL",
-        [SYNCHRONOUS_EXTRA] = "PRAGMA synchronous=EXTRA",
-    };
-    enum synchronous wanted = sink->has_wal && !full ? SYNCHRONOUS_NORMAL : SYNCHRONOUS_EXTRA;
-    if (sink->synchronous == wanted)
-        return OK;
-    TRY(jdbc_sqlite_exec(sink->db, sink->path, texts[wanted], err));
-    sink->synchronous = wanted;
-    return OK;
-}
-
-/* Everything committed so far survives a power cut after this. */
-static enum status sync_log(struct sink *sink, struct error *err)
-{
-    sqlite3_file *file = NULL;
-    if (sqlite3_file_control(sink->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK ||
-        !file || !file->pMethods)
-        return OK; /* not open: nothing has been written to it */
-    if (file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) != SQLITE_OK)
-        return error_set(err, ERR_IO, "SQLite file '%s': it cannot be synced", sink->path);
-    return OK;
-}
-
-static enum status ask_for_wal(struct sink *sink, struct error *err)
-{
-    sqlite3_stmt *statement = NULL;
-    TRY(prepare_text(sink, "PRAGMA journal_mode=WAL", &statement, err));
-    int code = sqlite3_step(statement);
-    if (code == SQLITE_ROW) {
-        sink->has_wal =
-            str_eq_nocase(str_of((const char *)sqlite3_column_text(statement, 0)), STR("wal"));
-        code = sqlite3_step(statement); /* only then the file's mode is changed */
-    }
-    enum status status = OK;
-    if (code != SQLITE_DONE)
-        status = jdbc_sqlite_error(sink->db, sink->path, "PRAGMA journal_mode=WAL", err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static enum status make_table(struct sink *sink, struct error *err)
-{
-    struct buf sql;
-    bool exists = false;
-    TRY(jdbc_compare_table(sink->db, sink->path, sink->options.table_name, sink->table, true,
-                           &exists, err));
-    if (exists)
-        return OK;
-    buf_init(&sql, JDBC_STATEMENT_MAX);
-    jdbc_create_sql(&sql, sink->options.table_name, sink->table);
-    enum status status = buf_check(&sql, "a statement for SQLite", err);
-    if (status == OK)
-        status = jdbc_sqlite_exec(sink->db, sink->path, buf_text(&sql), err);
-    buf_fini(&sql);
-    return status;
-}
-
-static enum status make_ready(struct sink *sink, struct error *err)
-{
-    if (sink->is_ready)
-        return OK;
-    if (!sink->db)
-        TRY(jdbc_sqlite_open(&sink->db, sink->io, sink->path, true, err));
-    TRY(set_synchronous(sink, true, err));
-    TRY(ask_for_wal(sink, err));
-    TRY(make_table(sink, err));
-    if (!sink->begin)
-        TRY(prepare_text(sink, "BEGIN IMMEDIATE", &sink->begin, err));
-    if (!sink->commit)
-        TRY(prepare_text(sink, "COMMIT", &sink->commit, err));
-    if (!sink->rollback)
-        TRY(prepare_text(sink, "ROLLBACK", &sink->rollback, err));
-    if (!sink->upsert)
-        TRY(prepare_table(sink, jdbc_upsert_sql, &sink->upsert, err));
-    if (!sink->delete &&sink->upserts)
-        TRY(prepare_table(sink, jdbc_delete_sql, &sink->delete, err));
-    sink->is_ready = true;
-    return OK;
-}
-
-static enum status step(struct sink *sink, sqlite3_stmt *statement, const char *what,
-                        struct error *err)
-{
-    enum status status = OK;
-    if (sqlite3_step(statement) != SQLITE_DONE)
-        status = jdbc_sqlite_error(sink->db, sink->path, what, err);
-    sqlite3_reset(statement);
-    return status;
-}
-
-static enum status write_row(struct sink *sink, const struct jdbc_rows *rows,
-                             const struct jdbc_row *row, struct error *err)
-{
-    sqlite3_stmt *statement = row->is_delete ? sink->delete : sink->upsert;
-    uint32_t count = row->is_delete ? sink->table->primary_key_count : sink->table->field_count;
-    if (jdbc_bind(statement, rows->bytes.data + row->offset, count) != SQLITE_OK)
-        return jdbc_sqlite_error(sink->db, sink->path, "a value was refused", err);
-    return step(sink, statement, "a row was refused", err);
-}
-
 /* Changes [first, last) in one transaction; nothing is left of a failed one. */
 static enum status write_transaction(struct sink *sink, const struct jdbc_rows *rows,
                                      uint32_t first, uint32_t last, bool full, struct error *err)
 {
-    TRY(make_ready(sink, err));
-    TRY(set_synchronous(sink, full, err));
-    TRY(step(sink, sink->begin, "BEGIN", err));
+    struct jdbc_target *target = &sink->target;
+    TRY(jdbc_target_begin(target, full, err));
     enum status status = OK;
     for (uint32_t i = first; i < last && status == OK; i++)
-        status = write_row(sink, rows, &rows->rows[i], err);
-    if (status == OK)
-        status = step(sink, sink->commit, "COMMIT", err);
-    if (status != OK && !sqlite3_get_autocommit(sink->db))
-        (void)step(sink, sink->rollback, "ROLLBACK", NULL); /* the first error counts */
-    return status;
+        status = jdbc_target_change(target, rows->rows[i].is_delete,
+                                    rows->bytes.data + rows->rows[i].offset, err);
+    return jdbc_target_end(target, status, err);
 }
 
 /* Sleeps, unless a writer is being closed whose job may be behind this one. False: one is. */
@@ -282,13 +151,13 @@ static void run_job(struct io_job *job)
     uint32_t first = 0;
     do { /* without rows: makes the file and the table */
         uint32_t last = count - first > cut ? first + cut : count;
-        if (count > 0 || !sink->is_ready)
+        if (count > 0 || !sink->target.is_ready)
             status = write_patiently(writer, first, last, sync, &err);
         first = last;
     } while (status == OK && first < count);
     /* such a commit takes the earlier ones along */
     if (status == OK && sync && count == 0)
-        status = sync_log(sink, &err);
+        status = jdbc_target_sync(&sink->target, &err);
     jdbc_rows_clear(&writer->writing);
 
     mutex_lock(&writer->mutex);
@@ -324,47 +193,70 @@ static void sink_close(struct sink *sink)
 {
     if (sink->pool)
         io_pool_free(sink->pool);
-    sqlite3_finalize(sink->begin);
-    sqlite3_finalize(sink->commit);
-    sqlite3_finalize(sink->rollback);
-    sqlite3_finalize(sink->upsert);
-    sqlite3_finalize(sink->delete);
-    sqlite3_close(sink->db);
+    jdbc_target_close(&sink->target);
+    jdbc_exact_free(sink->exact);
+    mem_free(sink->sink_id);
     arena_fini(&sink->arena);
     mem_free(sink);
 }
 
-/* A table that is there already is compared now, so that a wrong one ends the job before it begins.
- * A locked file is left to the writer. */
+/* A table that is there already is compared now, so that a wrong one ends the job before it begins;
+ * and whether what the job has left is still there. A locked file is left to the writer. */
 static enum status look_first(struct sink *sink, bool *is_gone, struct error *err)
 {
     struct error own = {0};
-    bool exists = true;
-    enum status status = jdbc_sqlite_open(&sink->db, sink->io, sink->path, true, &own);
-    if (status == OK)
-        status = jdbc_compare_table(sink->db, sink->path, sink->options.table_name, sink->table,
-                                    true, &exists, &own);
+    bool exists = true, marked = true;
+    enum status status = jdbc_target_look(&sink->target, &exists, &own);
+    if (status == OK && is_gone) /* no checkpoint is made before table and marker are */
+        status = jdbc_ledger_find(&sink->target, &marked, &own);
     if (status == ERR_LOCKED)
         return OK;
     if (status == OK && is_gone)
-        *is_gone = !exists; /* no checkpoint is made before the table is */
+        *is_gone = !exists || !marked;
     if (status != OK && err)
         *err = own;
     return status;
 }
 
+static enum status copy_sink_id(struct sink *sink, const char *sink_id, struct error *err)
+{
+    if (!sink_id)
+        return OK;
+    size_t length = strlen(sink_id);
+    sink->sink_id = mem_alloc(length + 1);
+    if (!sink->sink_id)
+        return error_memory(err, "connector 'jdbc'", length);
+    memcpy(sink->sink_id, sink_id, length + 1);
+    return OK;
+}
+
 static enum status fill(struct sink *sink, const struct sink_request *request, struct error *err)
 {
+    struct jdbc_target *target = &sink->target;
     TRY(jdbc_parse_options(request->table, &sink->options, &sink->arena, err));
-    TRY(jdbc_sqlite_path(request->table, &sink->options, request->context, &sink->path, err));
+    TRY(jdbc_sqlite_path(request->table, &sink->options, request->context, &target->path, err));
     TRY(jdbc_check_columns(request->table, err));
+    TRY(copy_sink_id(sink, request->sink_id, err));
     if (sink->options.max_rows < 1 || sink->options.max_rows > JDBC_ROWS_CUT)
         sink->options.max_rows = JDBC_ROWS_CUT;
-    sink->table = request->table;
-    sink->io = request->context->io;
+    target->table = request->table;
+    target->name = sink->options.table_name;
+    if (str_eq_nocase(str_of(target->name), STR(JDBC_LEDGER)))
+        return error_set(err, ERR_OPTION, "table %s: the table " JDBC_LEDGER " is leat's own",
+                         request->table->name);
+    target->io = sink->io = request->context->io;
+    if (request->delivery != SINK_AT_LEAST_ONCE)
+        target->sink_id = sink->sink_id;
+    target->marks = request->delivery == SINK_DIRECT;
+    if (target->marks)
+        memcpy(target->lineage, request->lineage, SINK_LINEAGE_BYTES);
     sink->upserts = request->table->primary_key_count > 0;
     TRY(look_first(sink, request->is_gone, err));
-    return io_pool_new(&sink->pool, "jdbc", 1, err);
+    if (request->delivery != SINK_EXACTLY_ONCE)
+        return io_pool_new(&sink->pool, "jdbc", 1, err);
+    sqlite3_close(target->db); /* the committer has its own */
+    target->db = NULL;
+    return jdbc_exact_new(&sink->exact, target, request, err);
 }
 
 static enum status sink_open(const struct sink_request *request, struct sink **out,
@@ -385,6 +277,8 @@ static enum status sink_open(const struct sink_request *request, struct sink **o
 
 static void writer_free(struct sink_writer *writer)
 {
+    if (writer->exact)
+        jdbc_exact_writer_close(writer->exact);
     key_batch_fini(&writer->keys);
     jdbc_rows_fini(&writer->pending);
     jdbc_rows_fini(&writer->writing);
@@ -402,19 +296,23 @@ static enum status writer_open(struct sink *sink, uint32_t subtask, struct wake 
     mutex_init(&writer->mutex);
     condition_init(&writer->changed);
     key_batch_init(&writer->keys, KEY_BYTES_MAX);
-    enum status status = jdbc_rows_init(&writer->pending, sink->upserts, err);
-    if (status == OK)
+    writer->sink = sink;
+    writer->wake = wake;
+    enum status status =
+        sink->exact ? jdbc_exact_writer_open(sink->exact, subtask, wake, &writer->exact, err)
+                    : jdbc_rows_init(&writer->pending, sink->upserts, err);
+    if (status == OK && !sink->exact)
         status = jdbc_rows_init(&writer->writing, sink->upserts, err);
     if (status != OK) {
         writer_free(writer);
         return status;
     }
-    writer->sink = sink;
-    writer->wake = wake;
+    *out = writer;
+    if (writer->exact)
+        return OK;
     writer->job = (struct io_job){.run = run_job, .done = job_done};
     writer->busy = true; /* the first job makes the table, whether rows come or not */
     io_pool_submit(sink->pool, &writer->job);
-    *out = writer;
     return OK;
 }
 
@@ -439,6 +337,8 @@ static enum push_result writer_write(struct sink_writer *writer, struct batch *b
 {
     enum push_result result = PUSH_DONE;
     bool submit = false;
+    if (writer->exact)
+        return jdbc_exact_write(writer->exact, batch, err);
     mutex_lock(&writer->mutex);
     if (writer->failure.code != OK) {
         result = failed(writer, err);
@@ -446,8 +346,8 @@ static enum push_result writer_write(struct sink_writer *writer, struct batch *b
         writer->full = true;
         condition_broadcast(&writer->changed);
         result = PUSH_FULL;
-    } else if (jdbc_rows_add(&writer->pending, batch, writer->sink->table, &writer->keys, err) !=
-               OK) {
+    } else if (jdbc_rows_add(&writer->pending, batch, writer->sink->target.table, &writer->keys,
+                             err) != OK) {
         result = PUSH_ERROR;
     } else if (writer->pending.count > 0) {
         submit = start(writer);
@@ -462,6 +362,8 @@ static enum push_result writer_finish(struct sink_writer *writer, struct error *
 {
     enum push_result result = PUSH_FULL;
     bool submit = false;
+    if (writer->exact)
+        return jdbc_exact_flush(writer->exact, err);
     mutex_lock(&writer->mutex);
     if (writer->failure.code != OK) {
         result = failed(writer, err);
@@ -484,6 +386,17 @@ static enum push_result writer_flush(struct sink_writer *writer, uint64_t epoch,
     return writer_finish(writer, err);
 }
 
+static enum status writer_prepare(struct sink_writer *writer, uint64_t epoch,
+                                  struct sink_committables *out, struct error *err)
+{
+    return jdbc_exact_prepare(writer->exact, out, err);
+}
+
+static enum status committer_open(struct sink *sink, struct sink_committer **out, struct error *err)
+{
+    return jdbc_committer_open(sink->exact, out, err);
+}
+
 static bool writer_why(struct sink_writer *writer, struct buf *out)
 {
     struct sink *sink = writer->sink;
@@ -495,7 +408,7 @@ static bool writer_why(struct sink_writer *writer, struct buf *out)
     buf_printf(out,
                "The SQLite file '%s' has been locked by another connection for %.1f s; rows for "
                "'%s' wait until it ends its transaction.",
-               sink->path, (double)(now_us - since_us) / 1e6, sink->options.table_name);
+               sink->target.path, (double)(now_us - since_us) / 1e6, sink->options.table_name);
     return true;
 }
 
@@ -524,4 +437,11 @@ const struct sink_class JDBC_SINK = {
     .why = writer_why,
     .writer_close = writer_close,
     .close = sink_close,
+    .guarantee = sink_guarantee,
+    .prepare = writer_prepare,
+    .committer_open = committer_open,
+    .ledger = jdbc_committer_ledger,
+    .commit = jdbc_committer_commit,
+    .forget = jdbc_committer_forget,
+    .committer_close = jdbc_committer_close,
 };

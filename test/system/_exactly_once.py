@@ -1,0 +1,216 @@
+"""A job from a topic of three partitions, in a broker of its own process, into tables of every kind, killed (-9) at
+random instants while rows come and started again on the same data directory, each time at another parallelism, with a
+checkpoint every 100 ms. What its tables hold in the end equals an independent computation over what the topic holds:
+each row once. Tables without a key (rows as they come, windows) prove that nothing is lost or written twice; one with
+a key is written at once, another, of rows that change when they are repeated, through the log."""
+import collections
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import _broker  # noqa: F401, the clients' interpreter
+from _tap import check, finish, rows_of, wait_for
+
+LEAT = os.environ["LEAT"]
+DIRECTORY = os.environ["TEST_DIR"]
+SERVER = f"127.0.0.1:{os.environ['PORT']}"
+CARDS = ["Visa", "Master", "Maestro", "Cirrus", "PayPal"]
+PARTITIONS = 3
+START = 1704067200  # 2024-01-01
+END = 10_000_000  # seconds after it: rows of the window that stays open
+DATABASE = os.path.join(DIRECTORY, "result.db")
+
+SQL = f"""
+CREATE TABLE orders (id BIGINT, card STRING, amount INT, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '2' SECOND)
+  WITH ('connector' = 'kafka', 'topic' = 'orders', 'properties.bootstrap.servers' = '{SERVER}',
+  'properties.group.id' = 'test', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
+CREATE TABLE copies (id BIGINT, card STRING, amount INT)
+  WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'copies');
+CREATE TABLE seconds (second TIMESTAMP(3), card STRING, total BIGINT, orders BIGINT)
+  WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'seconds');
+CREATE TABLE totals (card STRING, total BIGINT, orders BIGINT, largest INT, PRIMARY KEY (card) NOT ENFORCED)
+  WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'totals');
+CREATE TABLE stamped (card STRING, total BIGINT, seen TIMESTAMP(3), PRIMARY KEY (card) NOT ENFORCED)
+  WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'stamped');
+"""
+
+INSERTS = """
+INSERT INTO copies SELECT id, card, amount FROM orders;
+INSERT INTO seconds SELECT window_start, card, SUM(amount), COUNT(*)
+  FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end, card;
+INSERT INTO totals SELECT card, SUM(amount), COUNT(*), MAX(amount) FROM orders GROUP BY card;
+INSERT INTO stamped SELECT card, SUM(amount), CAST(MAX(CURRENT_TIMESTAMP) AS TIMESTAMP(3)) FROM orders GROUP BY card;
+"""
+
+
+class Job:
+    """The process: broker and job."""
+
+    def __init__(self, sql):
+        self.path = os.path.join(DIRECTORY, "job.sql")
+        with open(self.path, "w") as file:
+            file.write(sql)
+        self.process = None
+
+    def start(self, *more, parallelism=None):
+        self.process = subprocess.Popen(
+            [LEAT, "run", "--data", os.path.join(DIRECTORY, "data"), f"--broker={SERVER}", "--no-http",
+             "--set", "execution.checkpointing.interval=100ms",
+             "--set", f"parallelism.default={parallelism or random.choice([1, 2, 3])}", *more, self.path],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def kill(self):
+        """What it said; None if it had ended by itself."""
+        early = self.process.poll()
+        self.process.kill()
+        said = self.process.communicate()[1]
+        return said if early is None else f"it had ended: {early}\n{said}"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        said = self.process.communicate(timeout=60)[1]
+        return self.process.returncode, said
+
+
+class Orders:
+    """Rows that are produced as long as they are wanted; a producer that keeps what a killed broker did not confirm."""
+
+    def __init__(self):
+        self.count = 0
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def begin(self):
+        from confluent_kafka import Producer
+        self.producer = Producer({"bootstrap.servers": SERVER, "linger.ms": 5, "acks": "all",
+                                  "enable.idempotence": True, "message.timeout.ms": 600000,
+                                  "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200,
+                                  "retry.backoff.ms": 20, "log_level": 0})
+        self.thread.start()
+
+    def send(self, second):
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(START + second))
+        row = {"id": self.count, "card": random.choice(CARDS), "amount": random.randrange(1, 500), "ts": at}
+        self.producer.produce("orders", json.dumps(row), partition=self.count % PARTITIONS)
+        self.count += 1
+
+    def run(self):
+        while not self.done.is_set():
+            if len(self.producer) < 2000:
+                for _ in range(20):  # out of order by at most 2 s, a second of the stream every 20 rows
+                    self.send(self.count // 20 + random.randrange(2))
+            self.producer.poll(0.005)
+
+    def end(self):
+        self.done.set()
+        self.thread.join()
+        for _ in range(PARTITIONS):
+            self.send(END)
+        return self.producer.flush(60) == 0
+
+
+def create_topic():
+    from confluent_kafka.admin import AdminClient, NewTopic
+    broker = subprocess.Popen([LEAT, "broker", "--data", os.path.join(DIRECTORY, "data"), "--listen", SERVER],
+                              stderr=subprocess.DEVNULL)
+    admin = AdminClient({"bootstrap.servers": SERVER, "reconnect.backoff.max.ms": 100, "log_level": 0})
+    admin.create_topics([NewTopic("orders", PARTITIONS, 1)])["orders"].result(30)
+    broker.terminate()
+    return broker.wait(30)
+
+
+def topic():
+    """What the topic holds, read by another client: a list of rows."""
+    from confluent_kafka import Consumer, TopicPartition
+    consumer = Consumer({"bootstrap.servers": SERVER, "group.id": "independent", "enable.auto.commit": False,
+                         "isolation.level": "read_committed", "log_level": 0})
+    left = {}
+    for partition in range(PARTITIONS):
+        _, high = consumer.get_watermark_offsets(TopicPartition("orders", partition), 30)
+        left[partition] = high
+    consumer.assign([TopicPartition("orders", partition, 0) for partition in left])
+    rows = []
+    while any(left.values()):
+        for message in consumer.consume(1000, 5):
+            if message.error():
+                raise SystemExit(f"the topic cannot be read: {message.error()}")
+            rows.append(json.loads(message.value()))
+            if message.offset() + 1 >= left[message.partition()]:
+                left[message.partition()] = 0
+    consumer.close()
+    return rows
+
+
+def second_of(row):
+    at = time.mktime(time.strptime(row["ts"] + " UTC", "%Y-%m-%d %H:%M:%S %Z")) - time.timezone
+    return int(at)
+
+
+def wanted(rows):
+    seconds, totals = {}, {}
+    for row in rows:
+        key = second_of(row), row["card"]
+        total, count = seconds.get(key, (0, 0))
+        seconds[key] = total + row["amount"], count + 1
+        total, count, largest = totals.get(row["card"], (0, 0, 0))
+        totals[row["card"]] = total + row["amount"], count + 1, max(largest, row["amount"])
+    return {"copies": collections.Counter((row["id"], row["card"], row["amount"]) for row in rows),
+            "seconds": collections.Counter((second, card, total, count) for (second, card), (total, count)
+                                           in seconds.items() if second < START + END),
+            "totals": collections.Counter((card, *rest) for card, rest in totals.items()),
+            "stamped": collections.Counter((card, rest[0]) for card, rest in totals.items())}
+
+
+QUERIES = {"copies": "SELECT id, card, amount FROM copies",
+           "seconds": "SELECT CAST(strftime('%s', second) AS INTEGER), card, total, orders FROM seconds",
+           "totals": "SELECT card, total, orders, largest FROM totals",
+           "stamped": "SELECT card, total FROM stamped"}
+
+
+def found():
+    return {name: collections.Counter(rows_of(DATABASE, query)) for name, query in QUERIES.items()}
+
+
+def differences(got, want):
+    out = []
+    for name, rows in want.items():
+        missing, extra = rows - got[name], got[name] - rows
+        if missing or extra:
+            out.append(f"{name}: {sum(missing.values())} missing, such as {list(missing.items())[:5]}; "
+                       f"{sum(extra.values())} too many, such as {list(extra.items())[:5]}")
+    return out
+
+
+def run(kills, seconds_each):
+    random.seed(int(os.environ.get("SEED", "1")))
+    job, orders = Job(SQL + INSERTS), Orders()
+    check(create_topic() == 0, "a topic of three partitions")
+    job.start()
+    orders.begin()
+    for kill in range(kills):
+        time.sleep(random.uniform(0.02, seconds_each))
+        said = job.kill()
+        if said.startswith("it had ended"):
+            check(False, f"run {kill} goes on until it is killed", said)
+            break
+        job.start()
+    check(orders.end(), "all rows are in the topic")
+    rows = topic()
+    want = wanted(rows)
+    check(len(rows) >= orders.count, f"{len(rows)} rows in the topic")
+    good = wait_for(lambda: job.process.poll() is not None or not differences(found(), want), 120)
+    check(good and job.process.poll() is None, f"{kills} kills: all tables are as if nothing had happened",
+          *differences(found(), want))
+    code, said = job.stop()
+    check(code == 0, "SIGTERM: a last checkpoint and its commit, exit 0", code, said)
+    job.start(parallelism=2)
+    time.sleep(1)
+    code, said = job.stop()
+    check(code == 0 and not differences(found(), want), "and nothing more comes in another run", code, said,
+          *differences(found(), want))
+    finish()
