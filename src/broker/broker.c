@@ -3,7 +3,7 @@
 
 #include "base/base64.h"
 #include "base/must.h"
-#include "broker/groups.h"
+#include "broker/txns.h"
 #include "os/logger.h"
 
 #define MAX_REQUEST_BYTES  (100u << 20)
@@ -236,15 +236,19 @@ enum status broker_open(struct broker **out, const struct broker_settings *setti
     enum status status = log_start(broker, settings, err);
     if (status == OK)
         status = groups_open(broker, settings, err);
+    if (status == OK)
+        status = txns_open(broker, err);
     if (status == OK && !settings->no_listen)
         status = listen_open(broker, settings, err);
     if (status != OK) {
+        txns_close(broker);
         groups_close(broker);
         if (broker->log && log_close(broker->log, NULL) != OK)
             logger_write(LOG_WARN, "broker", "the log could not be closed cleanly");
         broker_free(broker);
         return status;
     }
+    txns_resume(broker);
     broker->commit.muted = false;
     if (broker->commit.wanted)
         commit_want(broker, false);
@@ -272,14 +276,16 @@ static bool is_busy(const struct broker *broker)
         if (session->calls || session->out)
             return true;
     return broker->commit.running || broker->retaining || broker->held_count ||
-           groups_is_busy(broker) || atomic_load(&broker->commit.dirty_posted);
+           groups_is_busy(broker) || txns_is_busy(broker) ||
+           atomic_load(&broker->commit.dirty_posted);
 }
 
 /* What holds memory of ours elsewhere: must be waited for however long the disk takes. */
 static bool is_held(const struct broker *broker)
 {
     return broker->commit.running || broker->retaining || broker->held_count ||
-           groups_is_busy(broker) || atomic_load(&broker->commit.dirty_posted);
+           groups_is_busy(broker) || txns_is_busy(broker) ||
+           atomic_load(&broker->commit.dirty_posted);
 }
 
 enum status broker_close(struct broker *broker, struct error *err)
@@ -293,6 +299,7 @@ enum status broker_close(struct broker *broker, struct error *err)
     loop_timer_cancel(broker->loop, &broker->retain_timer);
     polls_answer(broker);
     groups_refuse_waiting(broker);
+    txns_refuse_waiting(broker);
     while (status == OK && is_busy(broker) && io_monotonic_us(broker->io) < deadline_us)
         status = loop_step(broker->loop, 10000, err);
     while (broker->sessions)
@@ -301,6 +308,7 @@ enum status broker_close(struct broker *broker, struct error *err)
         status = loop_step(broker->loop, 10000, err);
     loop_timer_cancel(broker->loop, &broker->commit.timer);
     broker->commit.muted = true;
+    txns_close(broker);
     groups_close(broker);
     enum status closed = log_close(broker->log, status == OK ? err : NULL);
     if (status == OK)

@@ -1,7 +1,7 @@
 /* broker.h - the embedded Kafka-protocol broker: a listener on an event loop in front of a log.
  *
  * What it does: sessions, requests, group commit, topics made on first use, idempotent producers,
- * consumer groups. What it does not do: transactions, TLS and SASL (not advertised; a client that
+ * consumer groups, transactions. What it does not do: TLS and SASL (not advertised; a client that
  * asks is told). The log (log/log.h) knows files; the protocol (kafka/) knows bytes.
  *
  * High watermark: what is fsynced. acks=all is answered after the fsync, which all waiting share;

@@ -44,10 +44,15 @@ struct handler {
     /* On a pool thread after call_submit(): sets response; touches nothing but the call, the log
      * and the broker's constants and ids. NULL: never submitted. */
     void (*work)(struct call *call);
+    /* On the loop's thread after the work: sets response and calls call_finish(), or keeps the
+     * call. NULL: call_finish(). */
+    void (*back)(struct call *call);
     /* On the loop's thread when the session goes: take back watches, timers and references. NULL:
      * there is nothing. */
     void (*drop)(struct call *call);
 };
+
+enum { READ_UNCOMMITTED, READ_COMMITTED }; /* isolation levels, in the protocol's numbers */
 
 enum call_state { CALL_RUNNING, CALL_DONE };
 
@@ -71,11 +76,13 @@ struct call {
     struct io_job job;
     struct loop_message message;
     struct loop_timer timer;
-    struct produce_wait *produce;    /* produce.c */
-    struct fetch_wait *fetch;        /* fetch.c */
-    struct group *group;             /* groups.h: a member of it waits for this call's answer */
-    struct group_write *group_write; /* groups.h: this call is answered when it is durable */
-    struct call_list *wait_list;     /* the broker's waiting or synced, the groups' done */
+    struct produce_wait *produce;     /* produce.c */
+    struct fetch_wait *fetch;         /* fetch.c */
+    struct group *group;              /* groups.h: a member of it waits for this call's answer */
+    struct group_write *group_write;  /* groups.h: this call is answered when it is durable */
+    struct txn *txn;                  /* txns.h: this call waits for it, */
+    void (*again)(struct call *call); /* and is looked at again with this */
+    struct call_list *wait_list; /* the broker's waiting or synced, the done of groups and txns */
     struct call *wait_next, **wait_link;
 };
 
@@ -88,7 +95,7 @@ void call_list_append(struct call_list *list, struct call *call);
 void call_list_remove(struct call *call);
 void call_finish(struct call *call);                 /* the response is there */
 void call_break(struct call *call, const char *why); /* close the connection */
-void call_submit(struct call *call);  /* run handler->work on the pool, then finish */
+void call_submit(struct call *call);  /* run handler->work on the pool, then back, or finish */
 void call_drop(struct call *call);    /* answered, or the session goes */
 void call_release(struct call *call); /* a held one whose session has gone came back */
 void *call_alloc(struct call *call, size_t count, size_t size_bytes); /* arena; see call.c */
@@ -114,6 +121,12 @@ enum { CONFIG_SOURCE_TOPIC = 1, CONFIG_SOURCE_BROKER = 4, CONFIG_SOURCE_DEFAULT 
 extern const struct handler HANDLER_JOIN_GROUP, HANDLER_SYNC_GROUP, HANDLER_HEARTBEAT,
     HANDLER_LEAVE_GROUP, HANDLER_OFFSET_COMMIT, HANDLER_OFFSET_FETCH, HANDLER_OFFSET_DELETE,
     HANDLER_LIST_GROUPS, HANDLER_DESCRIBE_GROUPS, HANDLER_DELETE_GROUPS;
+/* txn_calls.c txn_offsets.c txn_list.c */
+extern const struct handler HANDLER_ADD_PARTITIONS_TO_TXN, HANDLER_ADD_OFFSETS_TO_TXN,
+    HANDLER_END_TXN, HANDLER_TXN_OFFSET_COMMIT, HANDLER_DESCRIBE_TRANSACTIONS,
+    HANDLER_LIST_TRANSACTIONS;
+/* InitProducerId with a transactional id: the response has an id that was never given. */
+void txn_init_producer(struct call *call);
 int16_t offsets_check_epoch(struct broker *broker, int32_t current_leader_epoch);
 /* The answer to a version that is not spoken. */
 void metadata_unsupported_version(struct call *call);
@@ -200,7 +213,7 @@ enum status commit_append(struct broker *broker, struct log_partition *partition
 /* Topics that only the broker writes: clients may read them. */
 static inline bool is_internal_topic(struct str name)
 {
-    return str_eq(name, STR("__consumer_offsets"));
+    return str_eq(name, STR("__consumer_offsets")) || str_eq(name, STR("__transaction_state"));
 }
 
 struct broker {
@@ -238,6 +251,7 @@ struct broker {
     struct call_list waiting; /* produce calls that wait for a sync, oldest first */
     struct call_list synced;  /* those that a round has just made durable */
     struct groups *groups;    /* groups.h */
+    struct txns *txns;        /* txns.h */
     uint32_t held_count;      /* calls that the pool or a message holds */
     struct commit commit;
 

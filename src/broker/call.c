@@ -35,6 +35,12 @@ static const struct handler *const HANDLERS[] = {
     &HANDLER_LIST_GROUPS,
     &HANDLER_DESCRIBE_GROUPS,
     &HANDLER_DELETE_GROUPS,
+    &HANDLER_ADD_PARTITIONS_TO_TXN,
+    &HANDLER_ADD_OFFSETS_TO_TXN,
+    &HANDLER_END_TXN,
+    &HANDLER_TXN_OFFSET_COMMIT,
+    &HANDLER_DESCRIBE_TRANSACTIONS,
+    &HANDLER_LIST_TRANSACTIONS,
 };
 
 static const struct handler *handler_find(enum kafka_api_key key)
@@ -106,6 +112,8 @@ int16_t call_error_code(enum status status)
         return KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER;
     case ERR_FENCED:
         return KAFKA_INVALID_PRODUCER_EPOCH;
+    case ERR_TRANSACTION:
+        return KAFKA_INVALID_TXN_STATE;
     case ERR_DATA:
     case ERR_CORRUPT:
         return KAFKA_CORRUPT_MESSAGE;
@@ -250,6 +258,14 @@ static void submit_run(struct io_job *job)
     call->handler->work(call);
 }
 
+static void worked(struct call *call)
+{
+    if (call->handler->back)
+        call->handler->back(call);
+    else
+        call_finish(call);
+}
+
 static void submit_back(struct loop_message *message)
 {
     struct call *call = container_of(message, struct call, message);
@@ -257,9 +273,11 @@ static void submit_back(struct loop_message *message)
         call_release(call);
         return;
     }
+    struct broker *broker = call->broker;
     call->held = false;
-    call->broker->held_count--;
-    call_finish(call);
+    broker->held_count--;
+    worked(call);
+    commit_written(broker); /* what came of it may wait for the disk */
 }
 
 static void submit_done(struct io_job *job)
@@ -272,7 +290,7 @@ void call_submit(struct call *call)
 {
     if (!call->broker->pool) {
         call->handler->work(call);
-        call_finish(call);
+        worked(call);
         return;
     }
     call->held = true;

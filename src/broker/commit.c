@@ -1,5 +1,5 @@
 /* commit.c - group commit: when a round of fsyncs begins and who hears of its end. */
-#include "broker/groups.h"
+#include "broker/txns.h"
 
 #include "base/must.h"
 #include "os/logger.h"
@@ -21,6 +21,7 @@ static void round_end(struct broker *broker)
         commit->wanted = true;
     produce_synced(broker);
     groups_synced(broker);
+    txns_synced(broker);
     commit_written(broker);
 }
 
@@ -90,8 +91,8 @@ void commit_want(struct broker *broker, bool urgent)
 void commit_written(struct broker *broker)
 {
     if (broker->commit.wanted && !broker->commit.running)
-        commit_want(broker,
-                    broker->commit.urgent || broker->waiting.first || groups_is_waited_for(broker));
+        commit_want(broker, broker->commit.urgent || broker->waiting.first ||
+                                groups_is_waited_for(broker) || txns_is_waited_for(broker));
 }
 
 static void dirty_back(struct loop_message *message)

@@ -77,7 +77,7 @@ static int16_t commit_check(struct groups *groups, const struct call *call)
     const struct kafka_offset_commit_request *request = call->request;
     if (request->group_id.length > GROUP_TEXT_MAX_BYTES)
         return KAFKA_INVALID_GROUP_ID;
-    if (!group_log_ready(groups) || groups->broker->closing)
+    if (!state_log_ready(&groups->log) || groups->broker->closing)
         return KAFKA_NOT_COORDINATOR;
     struct group_entry *entry = groups_find(groups, request->group_id);
     if (!entry && request->generation < 0)
@@ -161,6 +161,21 @@ static void commit_start(struct call *call)
 
 /* ---- OffsetFetch ---- */
 
+/* Who asks for stable offsets is not given one that an open transaction is about to replace. */
+static bool fetch_unstable(const struct groups *groups, const struct call *call,
+                           struct str group_id, struct str topic,
+                           struct kafka_offset_fetch_partition_result *out)
+{
+    const struct kafka_offset_fetch_request *request = call->request;
+    if (!request->require_stable || !group_pending_any(groups, group_id, topic, out->index))
+        return false;
+    out->offset = -1;
+    out->leader_epoch = -1;
+    out->metadata = STR("");
+    out->error_code = KAFKA_UNSTABLE_OFFSET_COMMIT;
+    return true;
+}
+
 static void fetch_found(struct call *call, const struct group_offset *offset,
                         struct kafka_offset_fetch_partition_result *out)
 {
@@ -181,8 +196,8 @@ static const struct group_offset_topic *fetch_topic(const struct group *group,
     return same ? found : NULL;
 }
 
-static void fetch_wanted(struct call *call, const struct group *group,
-                         const struct kafka_offset_fetch_topic *in,
+static void fetch_wanted(struct groups *groups, struct call *call, struct str group_id,
+                         const struct group *group, const struct kafka_offset_fetch_topic *in,
                          struct kafka_offset_fetch_topic_result *out)
 {
     struct topic_named named = topic_find(call, in->name, &in->id);
@@ -204,7 +219,7 @@ static void fetch_wanted(struct call *call, const struct group *group,
         };
         const struct group_offset *offset =
             topic ? group_offsets_find(topic, in->partitions.items[i]) : NULL;
-        if (offset)
+        if (!fetch_unstable(groups, call, group_id, named.name, result) && offset)
             fetch_found(call, offset, result);
     }
     log_topic_unref(named.topic);
@@ -232,7 +247,8 @@ static int32_t fetch_all(struct groups *groups, struct call *call, const struct 
             struct kafka_offset_fetch_partition_result *result =
                 &out->partitions.items[out->partitions.count++];
             result->index = topic->items[j].partition;
-            fetch_found(call, &topic->items[j], result);
+            if (!fetch_unstable(groups, call, group->id, topic->name, result))
+                fetch_found(call, &topic->items[j], result);
         }
     }
     return count;
@@ -249,7 +265,7 @@ static int32_t fetch_group(struct groups *groups, struct call *call, struct str 
         return fetch_all(groups, call, group, out_topics);
     *out_topics = CALL_ARRAY(call, wanted_count, struct kafka_offset_fetch_topic_result);
     for (int32_t i = 0; *out_topics && i < wanted_count; i++)
-        fetch_wanted(call, group, &wanted[i], &(*out_topics)[i]);
+        fetch_wanted(groups, call, group_id, group, &wanted[i], &(*out_topics)[i]);
     return *out_topics ? wanted_count : 0;
 }
 
@@ -286,7 +302,7 @@ static int16_t delete_check(struct groups *groups, const struct call *call,
 {
     if (call->broker->closing)
         return KAFKA_NOT_COORDINATOR;
-    if (!group_log_ready(groups) || !entry)
+    if (!state_log_ready(&groups->log) || !entry)
         return KAFKA_GROUP_ID_NOT_FOUND;
     return entry->group->state != GROUP_EMPTY && !group_is_consumer(entry->group)
                ? KAFKA_NON_EMPTY_GROUP

@@ -1,31 +1,30 @@
 /* coordinator.c - FindCoordinator, ListGroups, DescribeGroups, DeleteGroups. */
-#include "broker/groups.h"
+#include "broker/txns.h"
 
 #include "os/logger.h"
 
-/* ---- FindCoordinator: this broker, for groups. Asking for it makes the topic of their offsets. */
+/* ---- FindCoordinator: this broker. Asking for it makes the topic of its kind. ---- */
 
 enum { COORDINATOR_GROUP = 0, COORDINATOR_TRANSACTION = 1 };
 
-#define NO_TRANSACTIONS "transactions are not supported yet"
+/* NULL: there is no coordinator of this kind. */
+static const char *topic_of(int8_t type)
+{
+    return type == COORDINATOR_GROUP         ? GROUPS_TOPIC
+           : type == COORDINATOR_TRANSACTION ? TXNS_TOPIC
+                                             : NULL;
+}
 
 static struct kafka_coordinator coordinator_of(struct call *call, struct str key, int8_t type,
                                                enum status made)
 {
     struct kafka_coordinator out = {.key = key, .node_id = -1, .host = STR(""), .port = -1};
-    if (type == COORDINATOR_TRANSACTION) {
-        /* one that clients give up on at once; most show the text too */
-        out.error_code = KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-        out.error_message = STR(NO_TRANSACTIONS);
-        if (key.length)
-            logger_write(LOG_WARN, "broker", "transactional id '%.*s' refused: " NO_TRANSACTIONS,
-                         (int)key.length, key.data);
-    } else if (type != COORDINATOR_GROUP) {
+    if (!topic_of(type)) {
         out.error_code = KAFKA_INVALID_REQUEST;
-        out.error_message = STR("only consumer groups have a coordinator here");
+        out.error_message = STR("only consumer groups and transactions have a coordinator here");
     } else if (made != OK) {
         out.error_code = KAFKA_COORDINATOR_NOT_AVAILABLE;
-        out.error_message = STR("the topic of committed offsets cannot be made");
+        out.error_message = STR("the coordinator's topic cannot be made");
     } else {
         out.node_id = BROKER_NODE_ID;
         out.host = str_of(call->host);
@@ -44,10 +43,11 @@ static void coordinator_work(struct call *call)
     enum status made = OK;
     if (!response)
         return;
-    if (request->key_type == COORDINATOR_GROUP)
-        made = group_log_make_topic(call->broker, &err);
+    const char *topic = topic_of(request->key_type);
+    if (topic)
+        made = state_log_make_topic(call->broker, topic, &err);
     if (made != OK)
-        logger_write(LOG_WARN, "broker", "topic '" GROUPS_TOPIC "' not made: %s", err.text);
+        logger_write(LOG_WARN, "broker", "topic '%s' not made: %s", topic, err.text);
     struct kafka_coordinator one = coordinator_of(call, request->key, request->key_type, made);
     *response = (struct kafka_find_coordinator_response){
         .error_code = one.error_code,
@@ -66,8 +66,9 @@ static void coordinator_work(struct call *call)
 static void coordinator_start(struct call *call)
 {
     const struct kafka_find_coordinator_request *request = call->request;
-    struct log_topic *topic = log_topic_find(call->broker->log, STR(GROUPS_TOPIC));
-    bool missing = !topic && request->key_type == COORDINATOR_GROUP;
+    const char *name = topic_of(request->key_type);
+    struct log_topic *topic = name ? log_topic_find(call->broker->log, str_of(name)) : NULL;
+    bool missing = name && !topic;
     log_topic_unref(topic);
     if (missing) {
         call_submit(call);

@@ -1,5 +1,9 @@
 /* fetch.c - Fetch: read blocks below the high watermark; wait for appends when there is too little.
  *
+ * With read_committed a read ends at the last stable offset, and the answer says which transactions
+ * of what it gives were aborted: clients skip those. The last stable offset moves only when the
+ * high watermark does, so a watch for that is enough.
+ *
  * A waiting call has a watch on each of its partitions and one timer. The first watch that fires
  * posts the call's message (the watch may fire on any thread); then all is read again. Fetch
  * sessions (KIP-227) are answered with session id 0: each request is complete, as the protocol
@@ -43,6 +47,7 @@ static void part_drop_block(struct fetch_part *part)
     buffer_unref(part->block);
     part->block = NULL;
     part->result->records = (struct kafka_records){(uint8_t *)"", 0, NULL};
+    part->result->aborted.count = 0;
 }
 
 static int16_t read_error(struct call *call, enum status status, const struct error *err)
@@ -53,6 +58,26 @@ static int16_t read_error(struct call *call, enum status status, const struct er
     return status == ERR_RANGE ? KAFKA_OFFSET_OUT_OF_RANGE : call_error_code(status);
 }
 
+/* Which transactions were aborted of those in what was read. */
+static enum status list_aborted(struct call *call, struct fetch_part *part,
+                                const struct log_read *read, struct error *err)
+{
+    struct kafka_fetch_partition_result *result = part->result;
+    struct buf list;
+    buf_init(&list, FETCH_RESPONSE_MAX_BYTES);
+    enum status status =
+        log_aborted_list(part->partition, read->offset, read->next_offset, &list, err);
+    const struct log_aborted *found = (const struct log_aborted *)list.data;
+    int32_t count = (int32_t)(list.length / sizeof(*found));
+    if (status == OK && count)
+        result->aborted.items = CALL_ARRAY(call, count, struct kafka_fetch_aborted);
+    for (int32_t i = 0; status == OK && result->aborted.items && i < count; i++)
+        result->aborted.items[result->aborted.count++] =
+            (struct kafka_fetch_aborted){found[i].producer_id, found[i].first_offset};
+    buf_fini(&list);
+    return status;
+}
+
 /* Read one partition; the bytes it gives. */
 static size_t part_read(struct call *call, struct fetch_part *part, size_t room_bytes, bool first)
 {
@@ -60,9 +85,11 @@ static size_t part_read(struct call *call, struct fetch_part *part, size_t room_
     struct kafka_fetch_partition_result *result = part->result;
     struct log_offsets offsets;
     log_partition_offsets(part->partition, &offsets);
+    bool committed =
+        ((const struct kafka_fetch_request *)call->request)->isolation_level == READ_COMMITTED;
     struct log_read read = {
         .offset = part->request->fetch_offset,
-        .limit_offset = INT64_MAX,
+        .limit_offset = committed ? offsets.last_stable : INT64_MAX,
         .max_bytes = (size_t)(part->request->max_bytes > 0 ? part->request->max_bytes : 0),
         .whole_batch = first,
         .high_watermark = offsets.high_watermark,
@@ -76,16 +103,20 @@ static size_t part_read(struct call *call, struct fetch_part *part, size_t room_
     if (read.offset != offsets.high_watermark || offsets.deleted) {
         struct log_reader *reader = session_reader(call->session, part->partition, &err);
         enum status status = reader ? log_read(reader, &read, &err) : ERR_MEMORY;
+        if (status == OK && committed && read.block)
+            status = list_aborted(call, part, &read, &err);
         if (status == ERR_BUDGET) {
+            buffer_unref(read.block);
             read.block = NULL; /* a slower answer, not an error: others will give memory back */
         } else if (status != OK) {
+            buffer_unref(read.block);
             part_fail(part, read_error(call, status, &err));
             return 0;
         }
     }
     result->error_code = KAFKA_NONE;
     result->high_watermark = read.high_watermark;
-    result->last_stable_offset = read.high_watermark;
+    result->last_stable_offset = offsets.last_stable;
     result->log_start_offset = read.log_start;
     if (!read.block)
         return 0;

@@ -183,5 +183,6 @@ void *group_alloc(struct mem_owner *owner, size_t size_bytes); /* zeroed; NULL: 
 void group_release(struct mem_owner *owner, void *block);      /* NULL is fine */
 /* False: no memory. *dest must be released before. data NULL stays NULL; else a NUL follows. */
 bool group_text_copy(struct mem_owner *owner, struct str *dest, struct str from);
+void group_text_release(struct mem_owner *owner, struct str *text);
 
 #endif

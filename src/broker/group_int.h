@@ -4,8 +4,6 @@
 
 #include "broker/group.h"
 
-void group_text_release(struct mem_owner *owner, struct str *text);
-
 /* In no list yet. NULL: no memory. */
 struct group_member *member_new(struct group *group, struct str id, struct str instance_id,
                                 struct str client_id, struct str client_host);

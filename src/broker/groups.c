@@ -34,7 +34,7 @@ void groups_done(struct groups *groups, struct call *call)
 void groups_leave(struct groups *groups)
 {
     struct call *call;
-    group_log_advance(groups);
+    state_log_advance(&groups->log);
     mutex_unlock(&groups->lock);
     if (groups->finishing)
         return;
@@ -242,7 +242,7 @@ static void sweep_due(struct loop_timer *timer)
 {
     struct broker *broker = container_of(timer, struct groups, sweep_timer)->broker;
     struct groups *groups = groups_enter(broker);
-    for (uint32_t i = 0; i < groups->count && group_log_ready(groups); i++)
+    for (uint32_t i = 0; i < groups->count && state_log_ready(&groups->log); i++)
         sweep_group(groups, groups->items[i]->group);
     if (groups->count)
         sweep_arm(groups);
@@ -302,8 +302,7 @@ enum status groups_open(struct broker *broker, const struct broker_settings *set
     mem_owner_init(&groups->owner, broker->owner, "consumer groups");
     groups->owner.limit_bytes = GROUPS_MEMORY_MAX;
     groups->done.tail = &groups->done.first;
-    groups->writes_tail = &groups->writes;
-    groups->snapshot_min_bytes = SNAPSHOT_MIN_BYTES;
+    state_log_init(&groups->log, broker, GROUPS_TOPIC, &GROUP_LOG_OPS, &groups->owner);
     groups->retention_ms = or_default(settings->offsets_retention_ms, RETENTION_MS);
     groups->env = (struct group_env){
         .ops = &OPS,
@@ -318,7 +317,7 @@ enum status groups_open(struct broker *broker, const struct broker_settings *set
     mutex_lock(&groups->lock);
     groups->env.now_ms = io_monotonic_us(broker->io) / 1000;
     groups->env.wall_ms = io_wall_us(broker->io) / 1000;
-    enum status status = group_log_load(groups, err);
+    enum status status = state_log_load(&groups->log, err);
     for (uint32_t i = groups->count; status == OK && i-- > 0;)
         groups_touch(groups->items[i]);
     mutex_unlock(&groups->lock);
@@ -330,14 +329,14 @@ void groups_close(struct broker *broker)
     struct groups *groups = broker->groups;
     if (!groups)
         return;
-    must(!groups->trimming && !groups->done.first);
+    must(!groups->done.first);
     loop_timer_cancel(broker->loop, &groups->sweep_timer);
     group_log_abandon(groups);
+    group_pending_free_all(groups);
     while (groups->count)
         groups_remove(groups->items[groups->count - 1]);
     mem_free(groups->items);
-    log_partition_unref(groups->partition);
-    log_topic_unref(groups->topic);
+    state_log_fini(&groups->log);
     mem_owner_fini(&groups->owner);
     mutex_fini(&groups->lock);
     mem_free(groups);
@@ -354,12 +353,12 @@ void groups_refuse_waiting(struct broker *broker)
 
 bool groups_is_busy(const struct broker *broker)
 {
-    return broker->groups && broker->groups->trimming;
+    return broker->groups && broker->groups->log.trimming;
 }
 
 bool groups_is_waited_for(const struct broker *broker)
 {
-    return broker->groups && broker->groups->writes;
+    return broker->groups && broker->groups->log.writes;
 }
 
 void groups_synced(struct broker *broker)

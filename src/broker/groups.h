@@ -1,14 +1,8 @@
 /* groups.h - the group coordinator: all groups of a broker, their timers, and their topic
- * __consumer_offsets, in which everything that must outlive the process is written first.
+ * __consumer_offsets, in which everything that must outlive the process is written first
+ * (state_log.h).
  *
  *   handler -> groups_enter -> group.c decides -> ops: answers, writes -> groups_leave
- *   write: queued -> appended -> durable (a commit round) -> replayed into memory -> answered
- *
- * What memory holds of offsets is what the log has made durable, by the same function that loads it
- * at the start (group_log_replay), so nobody is shown an offset that a power cut can take back.
- * The topic does not grow for ever: once superseded records dominate, all that is live is written
- * anew (with no write under way, so nothing older can win), and when that is durable the log start
- * moves up to it.
  *
  * Threads: the loop's, and under the lock any that asks (broker_groups). Between groups_enter and
  * groups_leave no call is finished, as that runs other requests: they gather in `done`.
@@ -16,17 +10,14 @@
 #ifndef LEAT_BROKER_GROUPS_H
 #define LEAT_BROKER_GROUPS_H
 
-#include "broker/broker_int.h"
+#include "broker/group_pending.h"
 #include "broker/group_record.h"
+#include "broker/state_log.h"
 
-#define GROUPS_TOPIC          "__consumer_offsets" /* is_internal_topic() */
-#define GROUPS_MAX            10000
-#define GROUPS_MEMORY_MAX     (UINT64_C(256) << 20)
-#define OFFSET_METADATA_MAX   4096 /* offset.metadata.max.bytes */
-#define GROUP_BATCH_MAX_BYTES (16u << 20)
-#define SNAPSHOT_MIN_BYTES    (4u << 20) /* written since the last one */
-#define SNAPSHOT_LIVE_FACTOR  4          /* and so many times what was live */
-#define SNAPSHOT_BATCH_BYTES  (512u << 10)
+#define GROUPS_TOPIC        "__consumer_offsets" /* is_internal_topic() */
+#define GROUPS_MAX          10000
+#define GROUPS_MEMORY_MAX   (UINT64_C(256) << 20)
+#define OFFSET_METADATA_MAX 4096 /* offset.metadata.max.bytes */
 
 struct groups;
 
@@ -36,19 +27,18 @@ struct group_entry {
     struct loop_timer timer; /* never later than the group's next deadline */
 };
 
-struct group_write { /* one record batch on its way into the log */
-    struct group_write *next;
-    struct buf batch;
+typedef void (*group_marked_fn)(void *context, int16_t error_code);
+
+struct group_write {
+    struct state_write base;
     struct group_writer writer; /* until it is submitted */
-    bool appended;
-    int16_t error_code;
-    size_t reserved_bytes; /* of the owner, for the batch */
-    int64_t next_offset;
     struct str group_id;
     bool is_store; /* group_stored() is told */
     int32_t generation;
     struct call *call; /* to be answered; NULL: nobody, or gone */
     void (*settle)(struct call *call, int16_t error_code); /* complete its response */
+    group_marked_fn marked;                                /* NULL: it is no marker */
+    void *marked_context;
 };
 
 struct groups {
@@ -59,20 +49,10 @@ struct groups {
     int64_t retention_ms;
     struct group_entry **items; /* sorted by id */
     uint32_t count, room;
-    struct log_topic *topic; /* NULL: not made yet */
-    struct log_partition *partition;
-    struct group_write *writes, **writes_tail; /* in the order of the log */
+    struct state_log log;
+    struct group_pending *pending; /* offsets of open transactions */
     struct call_list done;
     bool finishing;
-
-    uint64_t written_bytes;      /* since the last snapshot */
-    uint64_t live_bytes;         /* of the last snapshot */
-    uint64_t snapshot_min_bytes; /* SNAPSHOT_MIN_BYTES, but for tests */
-    bool snapshot_wanted;
-    int64_t trim_to, trim_after; /* the log start moves to trim_to once trim_after is durable */
-    bool trimming;
-    struct io_job trim_job;
-    struct loop_message trim_done;
     struct loop_timer sweep_timer; /* expired offsets */
     int64_t warned_us;
 };
@@ -110,15 +90,15 @@ bool groups_id_valid(struct str id);
 
 /* ---- group_log.c ---- */
 
-/* The topic, made where it is missing; any thread, waits for the disk. */
-enum status group_log_make_topic(struct broker *broker, struct error *err) STATUS_CHECKED;
-bool group_log_ready(struct groups *groups); /* the topic is there */
-enum status group_log_load(struct groups *groups, struct error *err) STATUS_CHECKED;
+extern const struct state_log_ops GROUP_LOG_OPS;
 /* A batch to be filled through ->writer. NULL: no memory. */
 struct group_write *group_log_begin(struct groups *groups, struct str group_id);
 /* Takes it. The result, a failure too, comes through ->settle and group_stored(). */
 void group_log_submit(struct groups *groups, struct group_write *write);
-void group_log_advance(struct groups *groups); /* groups_leave does */
+/* The marker that ends a producer's transaction; marked() is called when it is durable and what it
+ * means is done, or with an error. False: no memory. */
+bool group_log_mark(struct groups *groups, int64_t producer_id, int16_t epoch,
+                    enum record_marker marker, group_marked_fn marked, void *context);
 void group_log_abandon(struct groups *groups); /* at the close */
 
 #endif

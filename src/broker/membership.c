@@ -78,7 +78,8 @@ static int16_t join_check(struct groups *groups, const struct kafka_join_group_r
     for (int32_t i = 0; i < request->protocols.count; i++)
         if (request->protocols.items[i].name.length > GROUP_TEXT_MAX_BYTES)
             return KAFKA_INVALID_REQUEST;
-    return groups->broker->closing || !group_log_ready(groups) ? KAFKA_NOT_COORDINATOR : KAFKA_NONE;
+    return groups->broker->closing || !state_log_ready(&groups->log) ? KAFKA_NOT_COORDINATOR
+                                                                     : KAFKA_NONE;
 }
 
 /* A random UUID of version 4. */

@@ -1,6 +1,6 @@
 /* metadata.c - ApiVersions, Metadata (with topics made on first use), DescribeCluster: what a
  * client asks before it does anything. */
-#include "broker/groups.h"
+#include "broker/txns.h"
 
 #include "os/logger.h"
 
@@ -108,7 +108,8 @@ static struct log_topic *topic_create(struct call *call, struct str name, int16_
     struct log_topic *topic = NULL;
     enum status status;
     if (is_internal_topic(name))
-        status = group_log_make_topic(broker, &err);
+        status = state_log_make_topic(
+            broker, str_eq(name, STR(TXNS_TOPIC)) ? TXNS_TOPIC : GROUPS_TOPIC, &err);
     else
         status =
             log_topic_create(broker->log, name, broker->partition_count, NULL, 0, &topic, &err);

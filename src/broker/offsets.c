@@ -20,7 +20,7 @@ int16_t offsets_check_epoch(struct broker *broker, int32_t current_leader_epoch)
     return current_leader_epoch < epoch ? KAFKA_FENCED_LEADER_EPOCH : KAFKA_UNKNOWN_LEADER_EPOCH;
 }
 
-static void offset_find(struct call *call, struct log_partition *partition,
+static void offset_find(int8_t isolation, struct log_partition *partition,
                         const struct kafka_list_offsets_partition *request,
                         struct kafka_list_offsets_partition_result *result)
 {
@@ -29,9 +29,10 @@ static void offset_find(struct call *call, struct log_partition *partition,
     struct log_offsets offsets;
     log_partition_offsets(partition, &offsets);
     result->leader_epoch = offsets.leader_epoch;
+    int64_t end = isolation == READ_COMMITTED ? offsets.last_stable : offsets.high_watermark;
     switch (request->timestamp_ms) {
     case OFFSET_LATEST:
-        result->offset = offsets.high_watermark;
+        result->offset = end;
         break;
     case OFFSET_EARLIEST:
     case OFFSET_EARLIEST_LOCAL:
@@ -55,6 +56,9 @@ static void offset_find(struct call *call, struct log_partition *partition,
         logger_write(LOG_ERROR, "broker", "offset by time: %s", err.text);
         result->error_code = call_error_code(status);
     }
+    bool by_time = request->timestamp_ms >= 0 || request->timestamp_ms == OFFSET_MAX_TIMESTAMP;
+    if (by_time && result->offset >= end) /* not decided yet */
+        result->offset = result->timestamp_ms = -1;
     if (result->offset < 0)
         result->leader_epoch = -1;
 }
@@ -93,7 +97,7 @@ static void list_work(struct call *call)
             if (!partition)
                 result->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
             else if (result->error_code == KAFKA_NONE)
-                offset_find(call, partition, wanted, result);
+                offset_find(request->isolation_level, partition, wanted, result);
         }
         log_topic_unref(topic);
     }

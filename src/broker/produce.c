@@ -3,12 +3,14 @@
  * Batches are checked and stamped where they were received; nothing is copied but topic names for
  * the answer. acks=all waits in the broker's list until the high watermark has reached its offsets.
  */
-#include "broker/broker_int.h"
+#include "broker/txns.h"
 
 #include <stdio.h>
 
 #include "base/must.h"
 #include "os/logger.h"
+
+#define VERSION_ABORTABLE 11
 
 enum { ACKS_ALL = -1, ACKS_NONE = 0, ACKS_WRITTEN = 1 };
 
@@ -47,8 +49,9 @@ static int16_t batch_check(struct call *call, const struct record_batch *batch,
                  batch->size_bytes, (long long)config->max_message_bytes);
         return refuse(call, result, KAFKA_MESSAGE_TOO_LARGE, text);
     }
-    if (batch->attributes & RECORD_TRANSACTIONAL)
-        return refuse(call, result, KAFKA_INVALID_RECORD, "transactions are not supported yet");
+    if (batch->attributes & RECORD_TRANSACTIONAL && batch->producer_id < 0)
+        return refuse(call, result, KAFKA_INVALID_RECORD,
+                      "a transactional batch has no producer id");
     if (batch->producer_id >= 0 && (batch->base_sequence < 0 || batch->producer_epoch < 0))
         return refuse(call, result, KAFKA_INVALID_RECORD,
                       "a batch of an idempotent producer has no sequence or no epoch");
@@ -59,6 +62,27 @@ static int16_t batch_check(struct call *call, const struct record_batch *batch,
         return refuse(call, result, KAFKA_UNSUPPORTED_COMPRESSION_TYPE,
                       "zstd needs Produce version 7");
     return KAFKA_NONE;
+}
+
+/* A transactional batch belongs to a transaction that is open and has this partition. */
+static int16_t transaction_check(struct call *call, const struct record_batch *batch,
+                                 struct log_topic *topic,
+                                 struct kafka_produce_partition_result *result)
+{
+    const struct kafka_produce_request *request = call->request;
+    if (!(batch->attributes & RECORD_TRANSACTIONAL))
+        return KAFKA_NONE;
+    int16_t code =
+        txns_check_write(call->broker, request->transactional_id, batch->producer_id,
+                         batch->producer_epoch, str_of(log_topic_info(topic).name), result->index);
+    if (code == KAFKA_NONE)
+        return code;
+    if (code == KAFKA_INVALID_TXN_STATE && call->version >= VERSION_ABORTABLE)
+        code = KAFKA_TRANSACTION_ABORTABLE;
+    return refuse(call, result, code,
+                  code == KAFKA_INVALID_PRODUCER_EPOCH
+                      ? "a newer producer has this transactional id"
+                      : "the partition is not part of an open transaction of this producer");
 }
 
 static int16_t status_refuse(struct call *call, struct kafka_produce_partition_result *result,
@@ -95,6 +119,8 @@ static int16_t partition_append(struct call *call, struct log_topic *topic,
     if (status != OK)
         return status_refuse(call, result, status, &err);
     int16_t code = batch_check(call, &batch, records->size_bytes, &config, result);
+    if (code == KAFKA_NONE)
+        code = transaction_check(call, &batch, topic, result);
     if (code != KAFKA_NONE)
         return code;
     status =
@@ -296,12 +322,6 @@ static void produce_start(struct call *call)
     }
     if (request->acks < ACKS_ALL || request->acks > ACKS_WRITTEN) {
         refuse_all(call, request, response, KAFKA_INVALID_REQUIRED_ACKS, "acks must be 0, 1 or -1");
-        call_finish(call);
-        return;
-    }
-    if (request->transactional_id.data) {
-        refuse_all(call, request, response, KAFKA_INVALID_REQUEST,
-                   "transactions are not supported yet");
         call_finish(call);
         return;
     }

@@ -1,7 +1,7 @@
-/* producers.c - InitProducerId: the ids of idempotent producers, from blocks that the log has made
- * durable, so that none is given twice, whatever crashes. The rest of idempotence is the log's
- * (log/producer.h). */
-#include "broker/broker_int.h"
+/* producers.c - InitProducerId: the ids of producers, from blocks that the log has made durable, so
+ * that none is given twice, whatever crashes. The rest of idempotence is the log's
+ * (log/producer.h), that of a transactional id the coordinator's (txns.h). */
+#include "broker/txns.h"
 
 #include "os/logger.h"
 
@@ -26,10 +26,9 @@ static enum status id_take(struct broker *broker, int64_t *out, struct error *er
 }
 
 /* A producer without transactions gets a new id each time, at epoch 0; it raises the epoch itself.
- */
+ * For a transactional id it is one in reserve: txn_init_producer() decides. */
 static void init_work(struct call *call)
 {
-    const struct kafka_init_producer_id_request *request = call->request;
     struct kafka_init_producer_id_response *response =
         CALL_ARRAY(call, 1, struct kafka_init_producer_id_response);
     struct error err = {0};
@@ -38,13 +37,6 @@ static void init_work(struct call *call)
     if (!response)
         return;
     *response = (struct kafka_init_producer_id_response){.producer_id = -1, .producer_epoch = -1};
-    if (request->transactional_id.data) {
-        response->error_code = KAFKA_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
-        logger_write(LOG_WARN, "broker",
-                     "transactional id '%.*s' refused: transactions are not supported yet",
-                     (int)request->transactional_id.length, request->transactional_id.data);
-        return;
-    }
     status = id_take(call->broker, &response->producer_id, &err);
     if (status != OK) {
         response->error_code = call_error_code(status);
@@ -54,8 +46,19 @@ static void init_work(struct call *call)
     response->producer_epoch = 0;
 }
 
+static void init_back(struct call *call)
+{
+    const struct kafka_init_producer_id_request *request = call->request;
+    if (request->transactional_id.data && call->response)
+        txn_init_producer(call);
+    else
+        call_finish(call);
+}
+
 const struct handler HANDLER_INIT_PRODUCER_ID = {
     .key = KAFKA_INIT_PRODUCER_ID,
     .start = call_submit,
     .work = init_work,
+    .back = init_back,
+    .drop = txns_drop,
 };

@@ -15,6 +15,7 @@ enum kind {
     RECORDS,
     BYTES = RECORDS, /* the same on the wire */
     INT32S,
+    INT64S,
     STRINGS,
     ARRAY,
     OPTIONAL,
@@ -173,7 +174,7 @@ static enum status struct_get(struct decoder *decoder, const struct kafka_schema
 /* Bytes that an element takes at least: enough to tell an array's count from garbage. */
 static size_t element_bytes(const struct field *field)
 {
-    return field->kind == INT32S ? 4 : 1;
+    return field->kind == INT32S ? 4 : field->kind == INT64S ? 8 : 1;
 }
 
 /* An optional struct is preceded by a byte: -1 for null, else 1. */
@@ -192,6 +193,7 @@ static enum status array_get(struct decoder *decoder, const struct field *field,
     const struct kafka_schema *element = field->element ? field->element() : NULL;
     size_t item_bytes = element                 ? element->size_bytes
                         : field->kind == INT32S ? sizeof(int32_t)
+                        : field->kind == INT64S ? sizeof(int64_t)
                                                 : sizeof(struct str);
     if (field->kind == OPTIONAL)
         TRY(optional_get(decoder, &count));
@@ -210,6 +212,9 @@ static enum status array_get(struct decoder *decoder, const struct field *field,
             TRY(struct_get(decoder, element, item));
         } else if (field->kind == STRINGS) {
             TRY(string_get(decoder, false, (struct str *)item));
+        } else if (field->kind == INT64S) {
+            *(int64_t *)item = (int64_t)get_be64(decoder->cursor->next); /* as below */
+            decoder->cursor->next += 8;
         } else {
             *(int32_t *)item = (int32_t)get_be32(decoder->cursor->next); /* count was checked */
             decoder->cursor->next += 4;
@@ -301,6 +306,7 @@ static enum status struct_get(struct decoder *decoder, const struct kafka_schema
             TRY(records_get(decoder, nullable, at));
             break;
         case INT32S:
+        case INT64S:
         case STRINGS:
         case ARRAY:
         case OPTIONAL:
@@ -383,6 +389,9 @@ static void array_put(struct encoder *encoder, const struct field *field, bool n
                        (const char *)array->items + i * (size_t)element->size_bytes);
         } else if (field->kind == STRINGS) {
             string_put(encoder, false, ((const struct str *)array->items)[i]);
+        } else if (field->kind == INT64S) {
+            uint64_t wire = __builtin_bswap64((uint64_t)((const int64_t *)array->items)[i]);
+            buf_append(encoder->out, &wire, sizeof(wire));
         } else {
             uint32_t wire = __builtin_bswap32((uint32_t)((const int32_t *)array->items)[i]);
             buf_append(encoder->out, &wire, sizeof(wire));
@@ -431,6 +440,7 @@ static void struct_put(struct encoder *encoder, const struct kafka_schema *schem
             records_put(encoder, nullable, at);
             break;
         case INT32S:
+        case INT64S:
         case STRINGS:
         case ARRAY:
         case OPTIONAL:

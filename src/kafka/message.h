@@ -38,6 +38,7 @@ struct kafka_records { /* size_bytes of record batches, or other bytes; data NUL
         int32_t count;                                                                             \
     }
 #define KAFKA_TYPE_INT32S  KAFKA_TYPE_ARRAY_OF(int32_t)
+#define KAFKA_TYPE_INT64S  KAFKA_TYPE_ARRAY_OF(int64_t)
 #define KAFKA_TYPE_STRINGS KAFKA_TYPE_ARRAY_OF(struct str)
 
 #define STRUCT(name)                    struct kafka_##name {

@@ -1,6 +1,6 @@
 /* record.h - record batches, format 2 (Kafka's "message format v2"): read, check, build, stamp.
  *
- * What it does not do: formats 0 and 1 (refused as ERR_UNSUPPORTED), transactions' meaning.
+ * What it does not do: formats 0 and 1 (refused as ERR_UNSUPPORTED), what transactions mean.
  *
  *   0 base offset i64 | 8 length i32 (of what follows) | 12 leader epoch i32 | 16 magic i8 = 2
  *   17 crc u32 of 21.. | 21 attributes i16 | 23 last offset delta i32 | 27 base timestamp i64

@@ -85,11 +85,11 @@ static enum status delete_group(struct rig *rig, const char *group, struct error
 static enum status commit_turn(struct rig *rig, int turn, int i, struct error *err)
 {
     struct groups *groups = rig->broker->groups;
-    uint64_t written_bytes = groups->written_bytes;
+    uint64_t written_bytes = groups->log.written_bytes;
     commits.attempted = turn * 100 + i;
     TRY(commit(rig, "kept", commits.attempted, err));
     commits.acknowledged = commits.attempted;
-    commits.snapshots += groups->written_bytes < written_bytes;
+    commits.snapshots += groups->log.written_bytes < written_bytes;
     if (i == 2) {
         commits.doomed = NO_GROUP;
         TRY(commit(rig, "doomed", 1, err));
@@ -123,7 +123,7 @@ static void commits_verify(struct rig *rig, uint64_t step)
 static enum status workload(struct rig *rig, int turn, struct error *err)
 {
     int64_t next = 0, high = 0, offset;
-    rig->broker->groups->snapshot_min_bytes = 600;
+    rig->broker->groups->log.snapshot_min_bytes = 600;
     TRY(rig_topic(rig, "t", err));
     known.topic_made = true;
     TRY(find_coordinator(rig, err));

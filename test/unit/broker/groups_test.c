@@ -286,13 +286,13 @@ TEST(the_topic_of_offsets_stays_short)
     CHECK_OK(rig_open(&rig, io, &err));
     CHECK_OK(find_coordinator(&rig, &err));
     CHECK_OK(rig_topic(&rig, "t", &err));
-    rig.broker->groups->snapshot_min_bytes = 4000;
+    rig.broker->groups->log.snapshot_min_bytes = 4000;
     for (int i = 0; i < 2000; i++) {
         snprintf(name, sizeof(name), "group-%d", i % 20);
         CHECK_OK(commit(&rig, name, "", -1, i, &code, &err));
         CHECK_INT(code, KAFKA_NONE);
     }
-    log_partition_offsets(rig.broker->groups->partition, &ends);
+    log_partition_offsets(rig.broker->groups->log.partition, &ends);
     CHECK(ends.end > 2000 && ends.end - ends.log_start < 300);
     rig_close(&rig);
     CHECK_OK(rig_open(&rig, io, &err));
