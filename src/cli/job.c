@@ -216,6 +216,8 @@ static enum status head_print(const json_t *job, struct error *err)
     buf_printf(&out, "%-12s %" PRId64 "\n%-12s %" PRId64 "\n", "rows read",
                number_of(job, "rows_read"), "rows written", number_of(job, "rows_written"));
     add_time(&out, "last output", json_object_get(job, "last_output_ms"));
+    if (number_of(job, "restarts"))
+        buf_printf(&out, "%-12s %" PRId64 "\n", "restarts", number_of(job, "restarts"));
     buf_printf(&out, "%-12s %s\n", "memory", bytes);
     if (*text_of(job, "error"))
         buf_printf(&out, "%-12s %s\n", "error", text_of(job, "error"));
@@ -223,6 +225,23 @@ static enum status head_print(const json_t *job, struct error *err)
         buf_printf(&out, "%-12s %s\n", "why", text_of(job, "why"));
     enum status status = output_write(&out, err);
     buf_fini(&out);
+    return status;
+}
+
+static enum status failures_print(const json_t *failures, struct error *err)
+{
+    static const char *const names[] = {"failed (UTC)", "reason"};
+    size_t count = json_array_size(failures);
+    struct arena arena;
+    arena_init(&arena, NULL, CELLS_BYTES);
+    char **cells = arena_array(&arena, count * COUNT_OF(names) + 1, sizeof(*cells));
+    for (size_t i = 0; i < count && !arena.failed; i++) {
+        const json_t *failure = json_array_get(failures, i);
+        cells[i * COUNT_OF(names)] = cell_time(&arena, json_object_get(failure, "time_ms"));
+        cells[i * COUNT_OF(names) + 1] = cell_text(&arena, text_of(failure, "error"));
+    }
+    enum status status = cells_print(COUNT_OF(names), names, NULL, &arena, cells, count, err);
+    arena_fini(&arena);
     return status;
 }
 
@@ -234,6 +253,9 @@ static enum status show_run(struct job_command *command, struct error *err)
     enum status status = head_print(job, err);
     if (status == OK && json_array_size(operators))
         status = operators_print(operators, err);
+    const json_t *failures = json_object_get(job, "failures");
+    if (status == OK && json_array_size(failures))
+        status = failures_print(failures, err);
     json_decref(job);
     return status;
 }

@@ -336,6 +336,8 @@ static int report(struct engine_job *job)
             job_state_name(status.state), (unsigned long long)status.rows_read,
             (unsigned long long)status.rows_written);
     report_left_out(job);
+    if (status.restarts)
+        fprintf(stderr, ", since restart %llu", (unsigned long long)status.restarts);
     fprintf(stderr, "\n");
     return EXIT_FINE;
 }

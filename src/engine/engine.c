@@ -11,6 +11,7 @@ enum status engine_new(struct engine **out, const struct engine_config *config, 
     engine->config = *config;
     engine->next_job_id = 1;
     mutex_init(&engine->mutex);
+    condition_init(&engine->supervise);
     mem_owner_init(&engine->owner, config->owner, "jobs");
     struct runtime_settings settings = {
         .io = config->context->io,
@@ -40,10 +41,11 @@ void engine_free(struct engine *engine)
     engine_endpoints_close(engine);
     for (struct engine_job *job = engine->jobs; job; job = job->next)
         engine_job_cancel(job);
-    while (engine->jobs) {
-        engine_job_wait(engine->jobs, -1);
+    for (struct engine_job *job = engine->jobs; job; job = job->next)
+        engine_job_wait(job, -1);
+    supervisor_close(engine);
+    while (engine->jobs)
         engine_job_release(engine->jobs);
-    }
     if (engine->runtime)
         runtime_free(engine->runtime);
     if (engine->catalog)
@@ -55,18 +57,21 @@ void engine_free(struct engine *engine)
         mem_free(name);
     }
     mem_owner_fini(&engine->owner);
+    condition_fini(&engine->supervise);
     mutex_fini(&engine->mutex);
     mem_free(engine);
 }
 
 uint64_t engine_simulate(struct engine *engine, uint64_t max_steps)
 {
-    return runtime_simulate(engine->runtime, max_steps);
+    uint64_t steps = runtime_simulate(engine->runtime, max_steps);
+    return steps < max_steps ? steps + supervisor_step(engine) : steps;
 }
 
 int64_t engine_next_timer_us(struct engine *engine)
 {
-    return runtime_next_timer_us(engine->runtime);
+    int64_t timer_us = runtime_next_timer_us(engine->runtime), due_us = supervisor_due_us(engine);
+    return timer_us < due_us ? timer_us : due_us;
 }
 
 struct catalog *engine_catalog(struct engine *engine)

@@ -10,8 +10,9 @@
  *
  * A job that an INSERT starts has checkpoints where the process has a place for them
  * (execution.checkpointing.interval); started again it goes on from the last one (recovery.c).
+ * One that fails is started again by its restart strategy (supervisor.c).
  *
- * What is not here yet: restarts after a failure and the persisted catalog.
+ * What is not here yet: the persisted catalog.
  */
 #ifndef LEAT_ENGINE_ENGINE_H
 #define LEAT_ENGINE_ENGINE_H
@@ -112,13 +113,23 @@ enum status engine_execute(struct session *session, struct statement *statement,
                            struct arena *arena, const struct query_callbacks *callbacks,
                            struct engine_result *out, struct error *err) STATUS_CHECKED;
 
-/* ---- jobs; valid until engine_job_release or engine_free */
+/* ---- jobs; valid until engine_job_release or engine_free. All that is asked of one is of its
+ * current attempt, but for its state, times and failures. */
 const char *engine_job_name(const struct engine_job *job);
 uint32_t engine_job_id(const struct engine_job *job);
 bool engine_job_bounded(const struct engine_job *job); /* all its inputs end */
 void engine_job_status(struct engine_job *job, struct job_status *out);
 /* As job_operators: fills at most max entries, returns how many there are. */
 uint32_t engine_job_operators(struct engine_job *job, struct operator_report *out, uint32_t max);
+#define JOB_FAILURES_MAX 16 /* Flink's web.exception-history-size */
+struct job_failures {       /* the last ones, oldest first */
+    uint32_t count;
+    struct job_failure {
+        int64_t time_us; /* wall */
+        char text[ERROR_TEXT_MAX];
+    } entries[JOB_FAILURES_MAX];
+};
+void engine_job_failures(struct engine_job *job, struct job_failures *out);
 void engine_job_why(struct engine_job *job, struct buf *out);
 bool engine_job_held_up(struct engine_job *job, struct buf *out);
 void engine_job_stop(struct engine_job *job);
@@ -148,6 +159,7 @@ struct job_summary {
     char name[256];
     bool bounded, is_query;
     struct job_status status;
+    struct job_failures failures;
     char why[1024]; /* why it gives no output, or what holds it up; "": nothing to say */
 };
 /* Those that have ended and been released, then those of the list, in the order started. */
@@ -174,7 +186,7 @@ void engine_endpoints_list(struct engine *engine,
  * for ever. */
 bool engine_endpoints_wanted(struct engine *engine);
 
-/* ---- a simulated engine: runtime_simulate(), runtime_next_timer_us() */
+/* ---- a simulated engine: runtime_simulate(), runtime_next_timer_us(), restarts included */
 uint64_t engine_simulate(struct engine *engine, uint64_t max_steps);
 int64_t engine_next_timer_us(struct engine *engine);
 

@@ -3,6 +3,7 @@
 #define LEAT_ENGINE_ENGINE_INT_H
 
 #include "engine/engine.h"
+#include "engine/restart.h"
 #include "os/thread.h"
 #include "os/zonefile.h"
 #include "plugin/endpoint.h"
@@ -22,6 +23,7 @@ struct settings { /* parsed values of the table in settings.c */
     bool dml_sync;
     int64_t max_parallelism;
     int64_t checkpoint_interval_ms;
+    struct restart_settings restart;
 };
 
 enum { RUNTIME_STREAMING, RUNTIME_BATCH, RUNTIME_AUTOMATIC };
@@ -41,6 +43,8 @@ struct session {
     struct sql_session sql;
 };
 
+enum job_phase { PHASE_RUNS, PHASE_WAITS, PHASE_OVER }; /* supervisor.c */
+
 struct engine_job {
     struct engine *engine;
     uint32_t id;
@@ -49,7 +53,20 @@ struct engine_job {
     struct plan *plan;
     struct plugin_context context; /* the engine's with the session's zone */
     struct query_callbacks callbacks;
-    struct job *job;
+    int64_t started_us; /* wall */
+    /* supervisor.c: under the mutex, as is the use of the attempt; a query has one only */
+    struct mutex mutex;
+    struct condition changed; /* it is over */
+    struct job *job;          /* the attempt */
+    enum job_phase phase;
+    bool stop, cancel; /* asked for */
+    struct restart_strategy strategy;
+    int64_t restart_at_us; /* WAITS: monotonic */
+    uint32_t restarts;
+    struct job_failures failures;
+    struct error last_error;
+    enum job_state end_state; /* OVER */
+    int64_t ended_us;
     /* recovery.c; store NULL: no checkpoints */
     struct checkpoint_store *store;
     struct checkpoint *from; /* NULL: it begins empty */
@@ -68,6 +85,9 @@ struct engine {
     struct runtime *runtime;
     struct mem_owner owner;
     struct mutex mutex; /* of the lists of jobs and endpoints */
+    struct condition supervise;
+    struct thread *supervisor; /* NULL: no job has needed one */
+    bool supervisor_ends;
     struct engine_job *jobs;
     uint32_t next_job_id;
     bool stopping;               /* under the mutex, as are */
@@ -123,6 +143,8 @@ struct arena *row_checker_arena(struct row_checker *checker);
 enum status recovery_open(struct session *session, struct engine_job *job, bool *finished,
                           struct error *err) STATUS_CHECKED;
 void recovery_close(struct engine_job *job);
+/* For an attempt after one that has failed: what is the newest checkpoint now. */
+enum status recovery_again(struct engine_job *job, struct error *err) STATUS_CHECKED;
 /* A target is gone (error, which is cleared on OK): the job begins anew where that makes its
  * targets what they would be; else the error. */
 enum status recovery_rebuild(struct engine_job *job, struct error *err) STATUS_CHECKED;
@@ -132,6 +154,28 @@ enum status recovery_rebuild(struct engine_job *job, struct error *err) STATUS_C
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
                        const struct query_callbacks *callbacks, struct engine_result *out,
                        struct error *err) STATUS_CHECKED;
+
+/* Makes an attempt, which is not run yet. */
+enum status attempt_new(struct engine_job *job, struct job **out, struct error *err) STATUS_CHECKED;
+/* The attempt, to be used until it is released. */
+struct job *attempt_hold(struct engine_job *job);
+void attempt_release(struct engine_job *job);
+
+/* supervisor.c */
+/* Decides on the job's restart strategy; before its first attempt. */
+enum status supervisor_take(struct session *session, struct engine_job *job,
+                            struct error *err) STATUS_CHECKED;
+void supervisor_close(struct engine *engine); /* no job waits for a restart any more */
+void supervisor_ended(struct engine_job *job, enum job_state state,
+                      const struct error *error);         /* the attempt's last callback */
+void supervisor_ask(struct engine_job *job, bool cancel); /* the job is to stop, or be cancelled */
+void supervisor_wake(struct engine *engine);
+bool supervisor_step(struct engine *engine);      /* simulated; false: nothing is due */
+int64_t supervisor_due_us(struct engine *engine); /* monotonic; INT64_MAX: never */
+/* Why a job waits for its restart; false: it does not. */
+bool supervisor_why(struct engine_job *job, struct buf *out);
+/* Of one that was started again lately: appends that, and why. */
+void supervisor_why_lately(struct engine_job *job, struct buf *out);
 
 /* summary.c */
 void summary_make(struct engine_job *job, struct job_summary *out);

@@ -19,9 +19,7 @@ static enum push_result on_rows(void *context, struct batch *batch, struct error
 static void on_ended(void *context, struct job *running, enum job_state state,
                      const struct error *error)
 {
-    struct engine_job *job = context;
-    if (job->callbacks.ended)
-        job->callbacks.ended(job->callbacks.context, state, error);
+    supervisor_ended(context, state, error);
 }
 
 static void job_destroy(struct engine_job *job)
@@ -29,6 +27,9 @@ static void job_destroy(struct engine_job *job)
     if (job->job)
         job_free(job->job);
     recovery_close(job);
+    restart_fini(&job->strategy);
+    condition_fini(&job->changed);
+    mutex_fini(&job->mutex);
     plan_free(job->plan);
     sql_statement_fini(&job->statement);
     arena_fini(&job->arena);
@@ -46,7 +47,8 @@ static void list_add(struct engine *engine, struct engine_job *job)
         at = &(*at)->next;
     *at = job;
     if (engine->stopping)
-        job_stop(job->job);
+        supervisor_ask(job, false);
+    condition_broadcast(&engine->supervise); /* it may have failed by now */
     mutex_unlock(&engine->mutex);
 }
 
@@ -55,8 +57,44 @@ void engine_stop(struct engine *engine)
     mutex_lock(&engine->mutex);
     engine->stopping = true;
     for (struct engine_job *job = engine->jobs; job; job = job->next)
-        job_stop(job->job);
+        supervisor_ask(job, false);
+    condition_broadcast(&engine->supervise);
     mutex_unlock(&engine->mutex);
+}
+
+enum status attempt_new(struct engine_job *job, struct job **out, struct error *err)
+{
+    const struct job_request request = {
+        .checkpoints = job->store ? &job->checkpoints : NULL,
+        .plan = job->plan,
+        .context = &job->context,
+        .callbacks = {.rows = on_rows, .ended = on_ended},
+        .callback_context = job,
+    };
+    struct runtime *runtime = job->engine->runtime;
+    struct error own = {0};
+    enum status status = job_new(runtime, &request, out, &own);
+    if (status == ERR_RESET) {
+        status = recovery_rebuild(job, &own);
+        if (status == OK)
+            status = job_new(runtime, &request, out, &own);
+    }
+    if (status != OK && err)
+        *err = own;
+    return status;
+}
+
+struct job *attempt_hold(struct engine_job *job)
+{
+    if (!engine_job_is_query(job))
+        mutex_lock(&job->mutex);
+    return job->job;
+}
+
+void attempt_release(struct engine_job *job)
+{
+    if (!engine_job_is_query(job))
+        mutex_unlock(&job->mutex);
 }
 
 static enum status job_begin(struct session *session, struct engine_job *job,
@@ -79,23 +117,11 @@ static enum status job_begin(struct session *session, struct engine_job *job,
     TRY(recovery_open(session, job, finished, err));
     if (*finished)
         return OK;
-    const struct job_request request = {
-        .checkpoints = job->store ? &job->checkpoints : NULL,
-        .plan = job->plan,
-        .context = &job->context,
-        .callbacks = {.rows = on_rows, .ended = on_ended},
-        .callback_context = job,
-    };
-    struct error own = {0};
-    enum status status = job_start(engine->runtime, &request, &job->job, &own);
-    if (status == ERR_RESET) {
-        status = recovery_rebuild(job, &own);
-        if (status == OK)
-            status = job_start(engine->runtime, &request, &job->job, &own);
-    }
-    if (status != OK && err)
-        *err = own;
-    return status;
+    TRY(supervisor_take(session, job, err));
+    job->started_us = io_wall_us(job->context.io);
+    TRY(attempt_new(job, &job->job, err));
+    job_run(job->job);
+    return OK;
 }
 
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
@@ -108,6 +134,8 @@ enum status jobs_start(struct session *session, struct statement *statement, str
         arena_fini(arena);
         return error_memory(err, "a job", sizeof(*job));
     }
+    mutex_init(&job->mutex);
+    condition_init(&job->changed);
     job->engine = session->engine;
     job->statement = *statement;
     job->arena = *arena; /* its blocks move; nothing points to the struct itself */
@@ -147,52 +175,110 @@ bool engine_job_bounded(const struct engine_job *job)
 
 void engine_job_status(struct engine_job *job, struct job_status *out)
 {
-    job_status(job->job, out);
+    job_status(attempt_hold(job), out);
+    attempt_release(job);
+    mutex_lock(&job->mutex);
+    out->started_us = job->started_us;
+    out->restarts = job->restarts;
+    out->ended_us = job->phase == PHASE_OVER ? job->ended_us : 0;
+    if (job->phase == PHASE_OVER)
+        out->state = job->end_state;
+    else if (job->phase == PHASE_WAITS)
+        out->state = JOB_RESTARTING;
+    else if (job_state_is_final(out->state))
+        out->state = JOB_RUNNING; /* what comes of it is being decided */
+    if (out->state == JOB_FAILED || out->state == JOB_RESTARTING)
+        out->error = job->last_error;
+    mutex_unlock(&job->mutex);
 }
 
 uint32_t engine_job_operators(struct engine_job *job, struct operator_report *out, uint32_t max)
 {
-    return job_operators(job->job, out, max);
+    uint32_t count = job_operators(attempt_hold(job), out, max);
+    attempt_release(job);
+    return count;
+}
+
+void engine_job_failures(struct engine_job *job, struct job_failures *out)
+{
+    mutex_lock(&job->mutex);
+    *out = job->failures;
+    mutex_unlock(&job->mutex);
 }
 
 void engine_job_why(struct engine_job *job, struct buf *out)
 {
-    job_why(job->job, out);
+    if (supervisor_why(job, out))
+        return;
+    supervisor_why_lately(job, out);
+    job_why(attempt_hold(job), out);
+    attempt_release(job);
 }
 
 bool engine_job_held_up(struct engine_job *job, struct buf *out)
 {
-    return job_held_up(job->job, out);
+    if (supervisor_why(job, out))
+        return true;
+    bool held_up = job_held_up(attempt_hold(job), out);
+    attempt_release(job);
+    return held_up;
 }
 
 void engine_job_stop(struct engine_job *job)
 {
-    job_stop(job->job);
+    supervisor_ask(job, false);
+    supervisor_wake(job->engine);
 }
 
 void engine_job_cancel(struct engine_job *job)
 {
-    job_cancel(job->job);
+    supervisor_ask(job, true);
+    supervisor_wake(job->engine);
 }
 
 void engine_job_resume(struct engine_job *job)
 {
-    job_collect_resume(job->job);
+    job_collect_resume(attempt_hold(job));
+    attempt_release(job);
+}
+
+static bool is_over(struct engine_job *job)
+{
+    mutex_lock(&job->mutex);
+    bool over = job->phase == PHASE_OVER;
+    mutex_unlock(&job->mutex);
+    return over && job_wait(job->job, -1); /* its last callback returns */
+}
+
+static bool wait_for_end(struct engine_job *job, int64_t timeout_us)
+{
+    bool in_time = true;
+    int64_t start_us = io_monotonic_us(job->context.io);
+    mutex_lock(&job->mutex);
+    while (job->phase != PHASE_OVER && in_time) {
+        int64_t left_us =
+            timeout_us < 0 ? -1 : timeout_us - (io_monotonic_us(job->context.io) - start_us);
+        in_time = (timeout_us < 0 || left_us > 0) &&
+                  condition_wait_for(&job->changed, &job->mutex, left_us);
+    }
+    mutex_unlock(&job->mutex);
+    return is_over(job);
 }
 
 bool engine_job_wait(struct engine_job *job, int64_t timeout_us)
 {
     if (!job->engine->config.simulated)
-        return job_wait(job->job, timeout_us);
-    while (!job_wait(job->job, 0))
-        if (runtime_simulate(job->engine->runtime, SIMULATED_STEPS) == 0)
-            return job_wait(job->job, 0);
+        return wait_for_end(job, timeout_us);
+    while (!is_over(job))
+        if (engine_simulate(job->engine, SIMULATED_STEPS) == 0)
+            return is_over(job);
     return true;
 }
 
 void engine_job_barrier(struct engine_job *job)
 {
-    job_barrier(job->job);
+    job_barrier(attempt_hold(job));
+    attempt_release(job);
 }
 
 void engine_jobs(struct engine *engine, void (*each)(void *context, struct engine_job *job),

@@ -269,6 +269,24 @@ enum status recovery_open(struct session *session, struct engine_job *job, bool 
     return OK;
 }
 
+enum status recovery_again(struct engine_job *job, struct error *err)
+{
+    struct checkpoint_store *store = NULL, *before = job->store;
+    if (!before)
+        return OK;
+    TRY(checkpoint_store_open(&store, job->engine->config.context->io,
+                              checkpoint_store_directory(before), &job->engine->owner, err));
+    checkpoint_store_close(before);
+    checkpoint_free(job->from);
+    job->from = NULL;
+    job->store = job->checkpoints.store = store;
+    enum status status = load(job, err);
+    job->checkpoints.from = job->from;
+    if (job->from) /* its own: the history goes on */
+        job->checkpoints.parent = NULL;
+    return status;
+}
+
 void recovery_close(struct engine_job *job)
 {
     checkpoint_store_close(job->store);

@@ -81,6 +81,90 @@ static const struct option_def SETTINGS[] = {
      .help = "From one checkpoint of a job to the next, where anything has changed; 0: none are "
              "made, and a job that is started again begins anew. A job with an end has checkpoints "
              "where a data directory is named (--data, --broker, --http) or this is set."},
+    {.key = "restart-strategy.type",
+     .kind = OPTION_ENUM,
+     AT(restart.type_choice),
+     .default_value = "unset",
+     .choices = RESTART_TYPES,
+     .help = "Whether a job that has failed, for a reason that may pass, is started again from its "
+             "last checkpoint: none (also off, disable), fixed-delay, failure-rate or "
+             "exponential-delay; unset: exponential-delay. A job without checkpoints is started "
+             "again only where all its targets have a primary key."},
+    {.key = "restart-strategy.fixed-delay.attempts",
+     .kind = OPTION_INT,
+     AT(restart.fixed_attempts),
+     .default_value = "1",
+     .min_value = 0,
+     .max_value = INT32_MAX,
+     .help = "How often a job is started again before it is given up."},
+    {.key = "restart-strategy.fixed-delay.delay",
+     .kind = OPTION_DURATION,
+     AT(restart.fixed_delay_ms),
+     .default_value = "1 s",
+     .min_value = 0,
+     .max_value = RESTART_DELAY_MS_MAX,
+     .help = "From a failure to the restart."},
+    {.key = "restart-strategy.failure-rate.max-failures-per-interval",
+     .kind = OPTION_INT,
+     AT(restart.rate_failures),
+     .default_value = "1",
+     .min_value = 1,
+     .max_value = RESTART_FAILURES_MAX,
+     .help = "With so many failures within the interval a job is given up."},
+    {.key = "restart-strategy.failure-rate.failure-rate-interval",
+     .kind = OPTION_DURATION,
+     AT(restart.rate_interval_ms),
+     .default_value = "1 min",
+     .min_value = 0,
+     .max_value = RESTART_DELAY_MS_MAX,
+     .help = "The interval in which failures are counted."},
+    {.key = "restart-strategy.failure-rate.delay",
+     .kind = OPTION_DURATION,
+     AT(restart.rate_delay_ms),
+     .default_value = "1 s",
+     .min_value = 0,
+     .max_value = RESTART_DELAY_MS_MAX,
+     .help = "From a failure to the restart."},
+    {.key = "restart-strategy.exponential-delay.initial-backoff",
+     .kind = OPTION_DURATION,
+     AT(restart.first_delay_ms),
+     .default_value = "1 s",
+     .min_value = 1,
+     .max_value = RESTART_DELAY_MS_MAX,
+     .help = "From the first failure to the restart."},
+    {.key = "restart-strategy.exponential-delay.max-backoff",
+     .kind = OPTION_DURATION,
+     AT(restart.max_delay_ms),
+     .default_value = "1 min",
+     .min_value = 1,
+     .max_value = RESTART_DELAY_MS_MAX,
+     .help = "The longest time from a failure to the restart."},
+    {.key = "restart-strategy.exponential-delay.backoff-multiplier",
+     .kind = OPTION_DOUBLE,
+     AT(restart.multiplier),
+     .default_value = "1.5",
+     .help = "By how much each failure makes the time to the restart longer."},
+    {.key = "restart-strategy.exponential-delay.reset-backoff-threshold",
+     .kind = OPTION_DURATION,
+     AT(restart.reset_ms),
+     .default_value = "1 h",
+     .min_value = 0,
+     .max_value = RESTART_DELAY_MS_MAX,
+     .help = "A job that has run so long without a failure begins with the first time again."},
+    {.key = "restart-strategy.exponential-delay.jitter-factor",
+     .kind = OPTION_DOUBLE,
+     AT(restart.jitter),
+     .default_value = "0.1",
+     .help = "By which part of it, at most, the time is shorter or longer, at random."},
+    {.key = "restart-strategy.exponential-delay.attempts-before-reset-backoff",
+     .kind = OPTION_INT,
+     AT(restart.attempts),
+     .default_value = "2147483647",
+     .min_value = 0,
+     .max_value = INT32_MAX,
+     .help =
+         "How often a job is started again, without the time beginning anew, before it is given "
+         "up; without this it never is."},
     {.key = "table.dml-sync",
      .kind = OPTION_BOOL,
      AT(dml_sync),
@@ -113,6 +197,15 @@ static enum status check_built(const struct settings *settings, struct error *er
         return error_set(err, ERR_UNSUPPORTED,
                          "'execution.runtime-mode' = 'batch' is not built: bounded inputs run in "
                          "streaming mode and end with the same rows");
+    if (settings->restart.multiplier < 1 || settings->restart.jitter < 0 ||
+        settings->restart.jitter > 1)
+        return error_set(err, ERR_OPTION,
+                         "'restart-strategy.exponential-delay': the backoff-multiplier is at least "
+                         "1, the jitter-factor 0 to 1");
+    if (settings->restart.first_delay_ms > settings->restart.max_delay_ms)
+        return error_set(err, ERR_OPTION,
+                         "'restart-strategy.exponential-delay': the initial-backoff is longer than "
+                         "the max-backoff");
     if (settings->state_ttl_ms > 0)
         return error_set(err, ERR_UNSUPPORTED, "'table.exec.state.ttl' is not built");
     return OK;

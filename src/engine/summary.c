@@ -11,9 +11,9 @@ static void summary_why(struct engine_job *job, struct job_summary *out)
 {
     struct buf text;
     buf_init(&text, WHY_BYTES_MAX);
-    if (!job_state_is_final(out->status.state) && !job_held_up(job->job, &text) &&
+    if (!job_state_is_final(out->status.state) && !engine_job_held_up(job, &text) &&
         out->status.rows_written == 0)
-        job_why(job->job, &text);
+        engine_job_why(job, &text);
     snprintf(out->why, sizeof(out->why), "%s", buf_text(&text));
     buf_fini(&text);
 }
@@ -24,7 +24,8 @@ void summary_make(struct engine_job *job, struct job_summary *out)
     out->bounded = job->plan->bounded;
     out->is_query = engine_job_is_query(job);
     snprintf(out->name, sizeof(out->name), "%s", job->plan->job_name);
-    job_status(job->job, &out->status);
+    engine_job_status(job, &out->status);
+    engine_job_failures(job, &out->failures);
     summary_why(job, out);
 }
 

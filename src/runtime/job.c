@@ -6,7 +6,7 @@
  */
 #include "runtime/runtime_int.h"
 
-static const char *const STATE_NAMES[] = {"RUNNING", "STOPPING", "FINISHED",
+static const char *const STATE_NAMES[] = {"RUNNING", "STOPPING", "RESTARTING", "FINISHED",
                                           "STOPPED", "CANCELED", "FAILED"};
 
 const char *job_state_name(enum job_state state)
@@ -33,8 +33,8 @@ static void job_destroy(struct job *job)
     mem_free(job);
 }
 
-enum status job_start(struct runtime *runtime, const struct job_request *request, struct job **out,
-                      struct error *err)
+enum status job_new(struct runtime *runtime, const struct job_request *request, struct job **out,
+                    struct error *err)
 {
     struct job *job = mem_calloc(1, sizeof(*job));
     if (!job)
@@ -58,6 +58,12 @@ enum status job_start(struct runtime *runtime, const struct job_request *request
     }
     atomic_store(&job->tasks_left, job->task_count + job->coordinator.enabled);
     *out = job;
+    return OK;
+}
+
+void job_run(struct job *job)
+{
+    struct runtime *runtime = job->runtime;
     /* The job may be over before the loop is: only the last task's end can be that. */
     if (job->coordinator.enabled) {
         atomic_store(&job->coordinator.task.run, TASK_READY);
@@ -68,7 +74,6 @@ enum status job_start(struct runtime *runtime, const struct job_request *request
         atomic_store(&task->run, TASK_READY);
         runtime_ready(runtime, task);
     }
-    return OK;
 }
 
 static void finish(struct job *job)

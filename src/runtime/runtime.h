@@ -1,6 +1,6 @@
 /* runtime.h - jobs: plans turned into tasks, and the pool that steps them.
  *
- *   struct plan --job_start--> struct job: tasks (chains of operators between exchanges)
+ *   struct plan --job_new--> struct job: tasks (chains of operators between exchanges)
  *                                   |
  *        worker pool (real) or runtime_simulate (one thread, order drawn from a seed)
  *
@@ -10,8 +10,9 @@
  * Threads: every function may be called from any thread unless said. Callbacks come from a worker
  * (or from runtime_simulate) with no lock held and must not block or call job_wait and job_free.
  *
- * With job_request.checkpoints a job begins with a checkpoint's state and makes checkpoints; the
- * restart after a failure is the caller's: a failing job stops with its first error.
+ * With job_request.checkpoints a job begins with a checkpoint's state and makes checkpoints. A
+ * failing job stops with its first error; to start it again, with another struct job, is the
+ * caller's.
  */
 #ifndef LEAT_RUNTIME_RUNTIME_H
 #define LEAT_RUNTIME_RUNTIME_H
@@ -44,10 +45,11 @@ int64_t runtime_next_timer_us(struct runtime *runtime);
 
 enum job_state {
     JOB_RUNNING,
-    JOB_STOPPING,  /* job_stop: sources read no more, what was read flows to the sinks */
-    JOB_FINISHED,  /* all input ended and is durable in the sinks */
-    JOB_STOPPED,   /* by job_stop, all that was read is durable in the sinks */
-    JOB_CANCELLED, /* by job_cancel */
+    JOB_STOPPING,   /* job_stop: sources read no more, what was read flows to the sinks */
+    JOB_RESTARTING, /* it failed and is to be started again; the engine's: not of a struct job */
+    JOB_FINISHED,   /* all input ended and is durable in the sinks */
+    JOB_STOPPED,    /* by job_stop, all that was read is durable in the sinks */
+    JOB_CANCELLED,  /* by job_cancel */
     JOB_FAILED,
 };
 const char *job_state_name(enum job_state state); /* Flink's: RUNNING, FINISHED, CANCELED ... */
@@ -86,11 +88,13 @@ struct job_request {
     void *callback_context;
 };
 
-/* Opens every operator (errors of options and targets come from here), then starts the tasks.
- * ERR_RESET: a target that the job had written before its checkpoint is not there any more, and its
- * table says that the job is to begin anew then. */
-enum status job_start(struct runtime *runtime, const struct job_request *request, struct job **out,
-                      struct error *err) STATUS_CHECKED;
+/* Opens every operator: errors of options and targets come from here. ERR_RESET: a target that the
+ * job had written before its checkpoint is not there any more, and its table says that the job is
+ * to begin anew then. */
+enum status job_new(struct runtime *runtime, const struct job_request *request, struct job **out,
+                    struct error *err) STATUS_CHECKED;
+/* Starts its tasks; once. */
+void job_run(struct job *job);
 /* Ask for an end; the state changes later. Both may be called any number of times, also after the
  * end. A cancel overrides a stop under way. */
 void job_stop(struct job *job);
@@ -110,6 +114,7 @@ struct job_status {
     enum job_state state;
     struct error error;           /* JOB_FAILED */
     int64_t started_us, ended_us; /* wall; ended_us 0: not yet */
+    uint64_t restarts;            /* the engine's, as is JOB_RESTARTING */
     uint64_t epoch, epochs_done;  /* barriers sent, passed by all tasks */
     struct checkpoint_status {
         uint64_t completed, failed; /* numberOfCompletedCheckpoints, numberOfFailedCheckpoints */

@@ -30,6 +30,8 @@ static const struct metric METRICS[] = {
      JOB(rows_read)},
     {"leat_job_rows_written_total", "counter", "Rows that the job's sinks have been given.",
      JOB(rows_written)},
+    {"leat_job_restarts_total", "counter", "How often the job was started again after a failure.",
+     JOB(restarts)},
     {"leat_job_memory_bytes", "gauge", "Memory reserved by the job.", METRIC_JOB,
      offsetof(struct job_status, memory_bytes), FIELD_SIZE},
     {"leat_operator_records_in_total", "counter", "Rows that came into the operator.",

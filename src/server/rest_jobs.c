@@ -21,6 +21,7 @@ static void add_job(struct buf *out, const struct job_summary *job)
     json_add_bool(out, "bounded", job->bounded);
     add_time_ms(out, "started_ms", status->started_us);
     add_time_ms(out, "ended_ms", status->ended_us);
+    json_add_int(out, "restarts", (int64_t)status->restarts);
     json_add_int(out, "rows_read", (int64_t)status->rows_read);
     json_add_int(out, "rows_written", (int64_t)status->rows_written);
     add_time_ms(out, "last_output_ms", status->last_output_us);
@@ -125,6 +126,20 @@ static enum status add_details(struct buf *out, struct engine_job *job, struct e
     return OK;
 }
 
+static void add_failures(struct buf *out, const struct job_failures *failures)
+{
+    json_name(out, "failures");
+    buf_append_byte(out, '[');
+    for (uint32_t i = failures->count; i-- > 0;) {
+        json_comma(out);
+        buf_append_byte(out, '{');
+        add_time_ms(out, "time_ms", failures->entries[i].time_us);
+        json_add_text(out, "error", failures->entries[i].text);
+        buf_append_byte(out, '}');
+    }
+    buf_append_byte(out, ']');
+}
+
 enum status rest_job(struct request *request, struct error *err)
 {
     struct engine_job *job;
@@ -136,6 +151,7 @@ enum status rest_job(struct request *request, struct error *err)
     if (status == OK) {
         buf_append_byte(out, '{');
         add_job(out, summary);
+        add_failures(out, &summary->failures);
         if (job)
             status = add_details(out, job, err);
         else

@@ -42,7 +42,7 @@ static const struct route_field RESULT[] = {
 
 #define JOB_ANSWER                                                                                 \
     "\"id\":1,\"name\":\"totals\",\"state\":\"RUNNING\",\"bounded\":false,\"started_ms\":1,"       \
-    "\"ended_ms\":null,\"rows_read\":0,\"rows_written\":0,\"last_output_ms\":null,"                \
+    "\"ended_ms\":null,\"restarts\":0,\"rows_read\":0,\"rows_written\":0,\"last_output_ms\":null," \
     "\"memory_bytes\":0,\"error\":null,\"why\":null"
 #define TABLE_ANSWER                                                                               \
     "\"name\":\"orders\",\"kind\":\"table\",\"connector\":\"kafka\",\"columns\":[{\"name\":"       \
@@ -64,8 +64,9 @@ const struct route ROUTES[] = {
      "All jobs that run, and the last hundred that have ended.", "{\"jobs\":[{" JOB_ANSWER "}]}",
      NO_FIELDS},
     {HTTP_GET, "/api/v1/jobs/{id}", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job, "getJob", "Jobs",
-     "One job with its operators and its physical plan.",
-     "{" JOB_ANSWER ",\"operators\":[{\"name\":\"source orders\",\"subtask\":0,\"records_in\":0,"
+     "One job with its operators, its physical plan and its last failures, the newest first.",
+     "{" JOB_ANSWER ",\"failures\":[{\"time_ms\":1,\"error\":\"...\"}],"
+     "\"operators\":[{\"name\":\"source orders\",\"subtask\":0,\"records_in\":0,"
      "\"records_out\":0,\"late_dropped\":0,\"bad_rows\":0,\"state_keys\":0,\"state_bytes\":0,"
      "\"watermark_ms\":null,\"blocked\":false}],\"plan\":\"...\"}",
      JOB_ID},

@@ -150,6 +150,7 @@ class Mock:
         now = int(time.time() * 1000)
         return [{"id": job["id"], "name": job["name"], "state": job["state"], "bounded": job["bounded"],
                  "started_ms": self.start_ms - 61000, "ended_ms": None if job["state"] == "RUNNING" else self.start_ms,
+                 "restarts": 0,
                  "rows_read": job["rows"] + (now - self.start_ms if job["state"] == "RUNNING" else 0),
                  "rows_written": job["rows"], "last_output_ms": now - 400 if job["rows"] else None,
                  "memory_bytes": 3 << 20, "error": job.get("error"), "why": job.get("why")} for job in data.JOBS]

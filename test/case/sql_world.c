@@ -99,8 +99,10 @@ static enum status open_engine(struct sql_world *world, bool first, struct error
         TRY(set(world, "table.exec.mini-batch.enabled", "false", err));
     if (mode->two_phases)
         TRY(set(world, "table.optimizer.agg-phase-strategy", "TWO_PHASE", err));
-    if (mode->restarts)
+    if (mode->restarts) {
         TRY(set(world, "execution.checkpointing.interval", "1 h", err));
+        TRY(set(world, "restart-strategy.type", "none", err)); /* the process restarts */
+    }
     for (uint32_t i = 0; i < world->setting_count; i++)
         TRY(set(world, world->settings[i].key, world->settings[i].value, err));
     return OK;

@@ -20,6 +20,9 @@ static const char *const TABLES =
     "---\nz | 5 | c\n---\nx | 1 | d');"
     "CREATE TABLE o (k STRING, s INT, d BIGINT, m STRING, PRIMARY KEY (k) NOT ENFORCED)"
     "  WITH ('connector' = 'sim');";
+static const char *const NO_RESTART = "SET 'restart-strategy.type' = 'none';";
+static const char *const TWO_RESTARTS = "SET 'restart-strategy.type' = 'fixed-delay';"
+                                        "SET 'restart-strategy.fixed-delay.attempts' = '2';";
 static const char *const INSERT =
     "INSERT INTO o SELECT k, SUM(v), COUNT(DISTINCT v), MAX(n) FROM t GROUP BY k;";
 
@@ -138,7 +141,8 @@ static bool begin(struct world *world, uint64_t seed)
     bool skipped;
     *world = (struct world){.io = simio_new(seed)};
     world->context = (struct plugin_context){.io = world->io, .output_fd = 1};
-    return open_engine(world, seed) == OK && execute(world, TABLES, &job, &skipped) == OK;
+    return open_engine(world, seed) == OK && execute(world, NO_RESTART, &job, &skipped) == OK &&
+           execute(world, TABLES, &job, &skipped) == OK;
 }
 
 /* As a new process on the same disk, which nothing disturbs. */
@@ -224,4 +228,107 @@ TEST(every_call_of_the_disk_fails_once)
                 break;
         }
     }
+}
+
+/* Until the job has ended; its clock is moved to each restart. */
+static struct job_status drive(struct world *world, struct engine_job *job)
+{
+    struct job_status status;
+    for (;;) {
+        engine_job_barrier(job);
+        uint64_t steps = engine_simulate(world->engine, 5);
+        engine_job_status(job, &status);
+        if (job_state_is_final(status.state))
+            return status;
+        if (steps)
+            continue;
+        int64_t due_us = engine_next_timer_us(world->engine);
+        must(due_us != INT64_MAX && status.state == JOB_RESTARTING);
+        must(status.error.code == ERR_DISK_FULL && status.ended_us == 0);
+        simio_advance_us(world->io, due_us - io_monotonic_us(world->io));
+    }
+}
+
+/* The job under a strategy of two restarts while the disk fails as asked. */
+static struct job_status restart_run(struct world *world, uint64_t failing_sync, uint64_t capacity,
+                                     struct job_failures *failures)
+{
+    struct engine_job *job = NULL;
+    struct job_status status = {.state = JOB_FAILED};
+    bool skipped;
+    *failures = (struct job_failures){0};
+    must(execute(world, TWO_RESTARTS, &job, &skipped) == OK);
+    world->err = (struct error){0};
+    simio_fail(world->io, SIMIO_SYNC, failing_sync, 28);
+    if (execute(world, INSERT, &job, &skipped) == OK) {
+        simio_set_capacity(world->io, capacity);
+        status = drive(world, job);
+        engine_job_failures(job, failures);
+        engine_job_release(job);
+    }
+    simio_fail(world->io, SIMIO_SYNC, 0, 0);
+    simio_set_capacity(world->io, 0);
+    return status;
+}
+
+TEST(a_job_is_started_again)
+{
+    uint32_t seen = 0;
+    logger_set_level(LOG_ERROR);
+    for (uint64_t countdown = 1; countdown < 40; countdown++) {
+        struct world world;
+        struct job_failures failures;
+        CHECK(begin(&world, countdown));
+        struct job_status status = restart_run(&world, countdown, 0, &failures);
+        seen += failures.count;
+        if (failures.count) { /* it was the last checkpoint that failed */
+            CHECK(status.restarts == 1 && failures.count == 1);
+            CHECK(status.state == JOB_FINISHED && result_is_right());
+        }
+        end(&world);
+    }
+    CHECK(seen > 0);
+}
+
+TEST(a_job_is_given_up)
+{
+    struct world world;
+    struct job_failures failures;
+    logger_set_level(LOG_ERROR);
+    CHECK(begin(&world, 1));
+    struct job_status status = restart_run(&world, 0, 1, &failures);
+    CHECK_INT(status.state, JOB_FAILED);
+    CHECK_INT(status.restarts, 2);
+    CHECK_INT(failures.count, 3);
+    CHECK(strstr(failures.entries[2].text, "last checkpoint"));
+    CHECK(runs_after(&world, 1));
+    end(&world);
+}
+
+TEST(a_job_that_waits_is_cancelled)
+{
+    struct world world;
+    struct engine_job *job = NULL;
+    struct job_status status;
+    struct buf why;
+    bool skipped;
+    logger_set_level(LOG_ERROR);
+    CHECK(begin(&world, 1));
+    CHECK(execute(&world, TWO_RESTARTS, &job, &skipped) == OK);
+    world.err = (struct error){0};
+    CHECK(execute(&world, INSERT, &job, &skipped) == OK);
+    simio_set_capacity(world.io, 1);
+    CHECK(!engine_job_wait(job, -1)); /* for the clock, which stands still */
+    engine_job_status(job, &status);
+    CHECK_INT(status.state, JOB_RESTARTING);
+    buf_init(&why, 1u << 16);
+    engine_job_why(job, &why);
+    CHECK(strstr(buf_text(&why), "started again in 1.0 s"));
+    buf_fini(&why);
+    engine_job_cancel(job);
+    CHECK(engine_job_wait(job, -1));
+    engine_job_status(job, &status);
+    CHECK_INT(status.state, JOB_CANCELLED);
+    engine_job_release(job);
+    end(&world);
 }

@@ -30,8 +30,10 @@ static bool start(struct run *run, struct toy_plan *plan, uint32_t workers, uint
                                         .queue_bytes = queue_bytes};
     struct job_request request = {.plan = &plan->plan, .context = &context};
     must(runtime_new(&run->runtime, &settings, &run->err) == OK);
-    if (job_start(run->runtime, &request, &run->job, &run->err) == OK)
+    if (job_new(run->runtime, &request, &run->job, &run->err) == OK) {
+        job_run(run->job);
         return true;
+    }
     printf("# start: %s\n", run->err.text);
     runtime_free(run->runtime);
     return false;
@@ -277,7 +279,8 @@ TEST(rows_to_the_caller_and_limit)
                                       .callbacks = {.rows = take_rows, .ended = take_end}};
         struct job *job;
         CHECK_OK(runtime_new(&runtime, &settings, &err));
-        CHECK_OK(job_start(runtime, &request, &job, &err));
+        CHECK_OK(job_new(runtime, &request, &job, &err));
+        job_run(job);
         while (runtime_simulate(runtime, UINT64_MAX) > 0)
             job_collect_resume(job);
         job_status(job, &status);
@@ -384,12 +387,13 @@ TEST(every_allocation_fails_once)
         struct job_request request = {.plan = &plan.plan, .context = &context};
         must(runtime_new(&run.runtime, &settings, &run.err) == OK);
         mem_fail_after(countdown);
-        if (job_start(run.runtime, &request, &run.job, &run.err) != OK) {
+        if (job_new(run.runtime, &request, &run.job, &run.err) != OK) {
             mem_fail_after(0);
             CHECK_INT(run.err.code, ERR_MEMORY);
             runtime_free(run.runtime);
             failures++;
         } else {
+            job_run(run.job);
             runtime_simulate(run.runtime, UINT64_MAX);
             mem_fail_after(0);
             finished = finish(&run, &status) == JOB_FINISHED;

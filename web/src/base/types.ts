@@ -55,6 +55,7 @@ export interface Job {
   bounded: boolean;
   started_ms: number;
   ended_ms: number | null;
+  restarts: number;
   rows_read: number;
   rows_written: number;
   last_output_ms: number | null;
@@ -76,7 +77,13 @@ export interface Operator {
   blocked: string | boolean | null;
 }
 
+export interface Failure {
+  time_ms: number;
+  error: string;
+}
+
 export interface JobDetail extends Job {
+  failures?: Failure[];
   operators?: Operator[];
   plan?: string;
 }

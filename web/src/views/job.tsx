@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { ApiError, send, unreachable } from "../base/api";
 import { bytes, count, duration } from "../base/format";
 import { address } from "../base/router";
-import type { JobDetail, Operator } from "../base/types";
+import type { Failure, JobDetail, Operator } from "../base/types";
 import { DataTable, type Field } from "../ui/data_table";
 import { Facts } from "../ui/facts";
 import { Icon } from "../ui/icons";
@@ -23,6 +23,11 @@ const FIELDS: Field<Operator>[] = [
   { title: "Keys", numeric: true, show: (one) => count(one.state_keys) },
   { title: "State", numeric: true, show: (one) => bytes(one.state_bytes) },
   { title: "Watermark", wide: true, show: (one) => watermark(one.watermark_ms) },
+];
+
+const FAILURES: Field<Failure>[] = [
+  { title: "When", show: (one) => sinceText(one.time_ms) },
+  { title: "Reason", show: (one) => one.error },
 ];
 
 function watermark(ms: number | null): string {
@@ -61,9 +66,16 @@ export function JobView({ id }: { id: string }) {
           ["Rate", `${count(Math.round(rate))}/s`],
           ["Last output", sinceText(job.last_output_ms)],
           ["Memory", bytes(job.memory_bytes)],
+          ["Restarts", count(job.restarts)],
           [job.ended_ms === null ? "Running for" : "Ran for", duration(ended - job.started_ms)],
         ]}
       />
+      {job.failures && job.failures.length > 0 && (
+        <>
+          <h2>Last failures</h2>
+          <DataTable caption="Last failures" fields={FAILURES} items={job.failures} keyOf={(one) => `${one.time_ms}/${one.error}`} />
+        </>
+      )}
       {job.operators && job.operators.length > 0 && (
         <>
           <h2>Operators</h2>
