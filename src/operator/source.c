@@ -240,9 +240,11 @@ enum status source_take_splits(struct source_state *state, bool *over, struct er
 {
     enum status status = OK;
     mutex_lock(&state->plan->mutex);
-    for (; state->taken < state->plan->count && status == OK; state->taken++)
+    while (state->taken < state->plan->count && status == OK) {
         if (state->taken % state->op->parallelism == state->op->subtask)
             status = add_split(state, &state->plan->splits[state->taken], state->taken, err);
+        state->taken += status == OK;
+    }
     *over = state->plan->complete;
     state->waits = state->plan->restored && !state->plan->asked;
     mutex_unlock(&state->plan->mutex);

@@ -90,6 +90,7 @@ struct jdbc_rows {
     struct jdbc_row *rows; /* JDBC_ROWS_MAX */
     uint16_t *slots;       /* row index + 1 by key hash; NULL: rows are appended, without keys */
 };
+/* fini is due also when it has failed. */
 enum status jdbc_rows_init(struct jdbc_rows *rows, bool by_key, struct error *err) STATUS_CHECKED;
 void jdbc_rows_fini(struct jdbc_rows *rows);
 void jdbc_rows_clear(struct jdbc_rows *rows);
@@ -97,7 +98,8 @@ static inline bool jdbc_rows_full(const struct jdbc_rows *rows)
 {
     return rows->count >= JDBC_ROWS_CUT || rows->bytes.length >= JDBC_PENDING_BYTES;
 }
-/* Take over the batch's rows; must not be full. keys: scratch, NULL when rows are appended. */
+/* Take over the batch's rows; must not be full. keys: scratch, NULL when rows are appended. Without
+ * memory none is left, not even those that waited. */
 enum status jdbc_rows_add(struct jdbc_rows *rows, const struct batch *batch,
                           const struct table_description *table, struct key_batch *keys,
                           struct error *err) STATUS_CHECKED;

@@ -17,10 +17,8 @@ enum status jdbc_rows_init(struct jdbc_rows *rows, bool by_key, struct error *er
     rows->rows = mem_calloc(JDBC_ROWS_MAX, sizeof(*rows->rows));
     if (by_key)
         rows->slots = mem_calloc(SLOT_COUNT, sizeof(*rows->slots));
-    if (!rows->rows || (by_key && !rows->slots)) {
-        jdbc_rows_fini(rows);
+    if (!rows->rows || (by_key && !rows->slots))
         return error_memory(err, "rows to be written", JDBC_ROWS_MAX * sizeof(*rows->rows));
-    }
     return OK;
 }
 
@@ -94,5 +92,8 @@ enum status jdbc_rows_add(struct jdbc_rows *rows, const struct batch *batch,
         }
         set_cells(rows, row, batch, at, table);
     }
-    return buf_check(&rows->bytes, "rows to be written to SQLite", err);
+    enum status status = buf_check(&rows->bytes, "rows to be written to SQLite", err);
+    if (status != OK)
+        jdbc_rows_clear(rows); /* there are rows whose cells are not */
+    return status;
 }
