@@ -25,6 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIERS = ["check", "unit", "fuzz", "function", "sql", "sim", "cli", "system", "browser", "services"]
 QUICK = ["check", "unit", "function", "sql", "sim"]
 SIM_SEEDS, SIM_SEEDS_LONG, SIM_SEEDS_AT_ONCE = 200, 5000, 100
+SIM_FAULTS, SIM_FAULTS_LONG = ["40 9", "40 33", "40 37", "40 70"], [f"1000 {seed}" for seed in range(1, 100, 7)]
 OUTPUT_LIMIT = 12000
 SLOWER = {"asan": 4, "tsan": 8, "valgrind": 20}
 
@@ -215,8 +216,12 @@ class Runner:
         program = os.path.join(self.build, "test/sim/simulate")
         count = SIM_SEEDS_LONG if self.options.long else SIM_SEEDS
         ranges = [f"{first}-{first + SIM_SEEDS_AT_ONCE - 1}" for first in range(1, count, SIM_SEEDS_AT_ONCE)]
-        for arguments in [["--file", os.path.join(ROOT, "test/sim/seeds.txt")]] + [[seeds] for seeds in ranges]:
-            yield Test("sim/" + os.path.basename(arguments[-1]),
+        commands = [["--file", os.path.join(ROOT, "test/sim/seeds.txt")]] + [[seeds] for seeds in ranges]
+        for faults in SIM_FAULTS + (SIM_FAULTS_LONG if self.options.long else []):
+            commands.append(["--faults"] + faults.split())
+        for arguments in commands:
+            yield Test("sim/" + (arguments[0].strip("-") + " " if len(arguments) > 1 else "") +
+                       os.path.basename(arguments[-1]),
                        lambda command=[program] + arguments: self.program(command, 120, cwd=ROOT))
 
     def tests_cli(self):

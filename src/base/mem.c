@@ -18,6 +18,11 @@ void mem_fail_after(uint64_t countdown)
     atomic_store(&fail_countdown, countdown);
 }
 
+uint64_t mem_fail_left(void)
+{
+    return atomic_load(&fail_countdown);
+}
+
 uint64_t mem_alloc_count(void)
 {
     return atomic_load_explicit(&alloc_count, memory_order_relaxed);

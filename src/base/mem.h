@@ -32,6 +32,7 @@ void mem_free(void *block); /* NULL is fine */
 /* Test hook: the countdown-th allocation from now fails, once; 0 switches the hook off.
  * mem_alloc_count() counts allocations since the process began. */
 void mem_fail_after(uint64_t countdown);
+uint64_t mem_fail_left(void); /* of the countdown; 0: it has failed, or the hook is off */
 uint64_t mem_alloc_count(void);
 
 /* The root of the owner tree holds the process limit. Owners are the caller's memory and must

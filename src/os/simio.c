@@ -500,6 +500,11 @@ void simio_fail(struct io *io, enum simio_fault kind, uint64_t countdown, int er
     simio_of(io)->faults[kind].errno_value = errno_value;
 }
 
+uint64_t simio_fail_left(struct io *io, enum simio_fault kind)
+{
+    return simio_of(io)->faults[kind].countdown;
+}
+
 void simio_set_capacity(struct io *io, uint64_t bytes)
 {
     simio_of(io)->disk.capacity_bytes = bytes;

@@ -44,6 +44,8 @@ enum simio_fault {
 /* The countdown-th call of that kind from now fails once with errno_value; a failed write may have
  * written a part. 0 switches off. */
 void simio_fail(struct io *io, enum simio_fault kind, uint64_t countdown, int errno_value);
+uint64_t simio_fail_left(struct io *io,
+                         enum simio_fault kind);        /* of the countdown; 0: has failed */
 void simio_set_capacity(struct io *io, uint64_t bytes); /* beyond: ENOSPC; 0: unlimited */
 uint64_t simio_used(struct io *io);                     /* bytes of files */
 /* A hash of all steps so far, in their order, with what they wrote where: two runs of a seed that

@@ -38,7 +38,9 @@ static enum status append_row(struct world *world, const struct row *row, struct
     record_builder_begin(&builder, &batch, &scratch, COMPRESSION_NONE);
     record_builder_add(&builder, io_wall_us(world->io) / 1000, NULL, -1, text.data,
                        (int32_t)text.length, NULL, 0);
-    enum status status = record_builder_finish(&builder, err);
+    enum status status = buf_check(&text, "a row", err);
+    if (status == OK)
+        status = record_builder_finish(&builder, err);
     struct log_append append = {.batches = batch.data, .size_bytes = batch.length};
     if (status == OK)
         status = log_append(log_topic_partition(topic, row->split), &append, err);

@@ -153,7 +153,8 @@ static enum status open_all(struct world *world, bool undisturbed, struct error 
 
 bool life_open(struct world *world, bool undisturbed, struct error *err)
 {
-    world->ends_now = world->faulted = world->is_done = false;
+    world->ends_now = world->is_done = false;
+    world->faulted = world->fault && world->fault->countdown && !undisturbed;
     world->sync_state = SYNC_IDLE;
     world->barriers_left = (uint32_t)rng_below(&world->rng, 10);
     world->lives++;
@@ -205,5 +206,8 @@ enum status life_execute(struct world *world, const char *text,
         }
     }
     sql_script_close(script);
-    return status == ERR_END ? OK : status;
+    if (status != ERR_END)
+        return status;
+    error_clear(err); /* it was the text's end */
+    return OK;
 }

@@ -3,6 +3,8 @@
  *   simulate FROM-TO ...     these seeds; a line of TAP each
  *   simulate --tell SEED     with every event
  *   simulate --file FILE     the seeds in the file, one a line, behind which anything may follow
+ *   simulate --faults N SEED the seed's scenario undisturbed, but that one call fails: each of the
+ *                            first N, then ever fewer
  *
  * Every eighth seed runs twice, and both runs must have written the same bytes in the same order.
  */
@@ -11,7 +13,7 @@
 #include "base/must.h"
 #include "base/str.h"
 #include "os/logger.h"
-#include "test/sim/world.h"
+#include "test/sim/faults.h"
 
 static int number;
 static uint64_t disturbed[4]; /* crashes, kills, stops, failures */
@@ -27,12 +29,12 @@ static void print_lines(const char *text)
 
 static bool run(const struct scenario *scenario, bool tells, struct world *world)
 {
-    bool good = world_run(world, scenario, tells);
+    bool good = world_run(world, scenario, NULL, tells);
     uint64_t trace = world->trace;
     if (!good || scenario->seed % 8 != 0)
         return good;
     world_fini(world);
-    good = world_run(world, scenario, false);
+    good = world_run(world, scenario, NULL, false);
     if (good && world->trace != trace) {
         buf_append_text(&world->problem, "the second run of the seed took another course\n");
         good = false;
@@ -109,6 +111,16 @@ static bool run_file(const char *program, const char *path)
     return good;
 }
 
+static bool run_faults(const char *dense_text, const char *seed_text)
+{
+    int64_t dense, seed;
+    if (str_to_i64(str_of(dense_text), &dense, NULL) && dense > 0 && dense < UINT32_MAX &&
+        str_to_i64(str_of(seed_text), &seed, NULL) && seed >= 0)
+        return faults_run((uint64_t)seed, (uint32_t)dense, &number);
+    printf("not ok %d - --faults takes two numbers\n", ++number);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     bool good = true, tells = false;
@@ -118,7 +130,10 @@ int main(int argc, char **argv)
             tells = true;
         else if (strcmp(argv[i], "--file") == 0 && i + 1 < argc)
             good &= run_file(argv[0], argv[++i]);
-        else
+        else if (strcmp(argv[i], "--faults") == 0 && i + 2 < argc) {
+            good &= run_faults(argv[i + 1], argv[i + 2]);
+            i += 2;
+        } else
             good &= run_range(argv[0], argv[i], tells);
     }
     printf(

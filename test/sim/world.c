@@ -87,6 +87,20 @@ static void drive(struct world *world, struct engine_job *job)
     buf_fini(&why);
 }
 
+/* Only what a fault explains, and in words. */
+static void check_failure(struct world *world, const struct error *error)
+{
+    if (!world->faulted)
+        world_fail(world, "it failed, and nothing was wrong: %s", error->text);
+    else if (!error->text[0] || error->code == OK)
+        world_fail(world, "it failed without a reason");
+    else if (error->code == ERR_CORRUPT)
+        world_fail(world, "it calls whole data damaged: %s", error->text);
+    else if (world->fault && world->fault->is_allocation && error->code != ERR_MEMORY &&
+             strncmp(error->text, "SQLite file", 11) != 0) /* SQLite has words of its own */
+        world_fail(world, "no memory is told as %s: %s", status_name(error->code), error->text);
+}
+
 /* True: the job has done all its work. */
 static bool look_at_end(struct world *world, struct engine_job *job)
 {
@@ -96,27 +110,44 @@ static bool look_at_end(struct world *world, struct engine_job *job)
                error.text);
     if (state == JOB_FAILED && !simio_crashed(world->io)) {
         world->failures++;
-        if (!world->faulted)
-            world_fail(world, "the job failed: %s", error.text);
-        if (!error.text[0])
-            world_fail(world, "the job failed without a reason");
+        check_failure(world, &error);
     }
     return !simio_crashed(world->io) &&
            (state == JOB_FINISHED || (state == JOB_STOPPED && world->is_done));
 }
 
-static enum status execute(struct world *world, bool inserts, struct engine_job **job,
-                           bool *skipped, struct error *err)
+/* True: every statement has run, and *job has been started, or *skipped. */
+static bool start_job(struct world *world, struct engine_job **job, bool *skipped,
+                      struct error *err)
 {
-    struct buf text;
-    buf_init(&text, TEXT_BYTES);
-    if (inserts)
-        scenario_inserts(world->scenario, &text);
+    return life_execute(world, buf_text(&world->tables), NULL, job, skipped, err) == OK &&
+           life_execute(world, buf_text(&world->inserts), NULL, job, skipped, err) == OK;
+}
+
+static void arm(struct world *world)
+{
+    struct planned_fault *fault = world->fault;
+    if (!fault || fault->countdown == 0)
+        return;
+    if (fault->is_allocation)
+        mem_fail_after(fault->countdown);
     else
-        scenario_tables(world->scenario, &text);
-    enum status status = life_execute(world, buf_text(&text), NULL, job, skipped, err);
-    buf_fini(&text);
-    return status;
+        simio_fail(world->io, fault->kind, fault->countdown, fault->errno_value);
+    world->reboots |= !fault->is_allocation && fault->kind == SIMIO_SYNC;
+}
+
+/* Every kind of call is well again. */
+static void disarm(struct world *world)
+{
+    struct planned_fault *fault = world->fault;
+    if (fault && fault->countdown) {
+        fault->struck = fault->is_allocation ? mem_fail_left() == 0
+                                             : simio_fail_left(world->io, fault->kind) == 0;
+        fault->countdown = 0;
+        mem_fail_after(0);
+    }
+    for (int kind = 0; kind < SIMIO_FAULT_COUNT; kind++)
+        simio_fail(world->io, (enum simio_fault)kind, 0, 0);
 }
 
 /* The process and, it may be, the machine end. */
@@ -126,8 +157,7 @@ static void end_life(struct world *world)
     if (!simio_crashed(world->io) && world->ends_now)
         simio_crash_at(world->io, simio_steps(world->io) + 1); /* it cannot tidy up */
     life_close(world);
-    for (int kind = 0; kind < SIMIO_FAULT_COUNT; kind++)
-        simio_fail(world->io, (enum simio_fault)kind, 0, 0);
+    disarm(world);
     world_tell(world, crashes ? "the machine starts again" : "the process starts again");
     if (crashes)
         simio_crash(world->io);
@@ -138,26 +168,32 @@ static void end_life(struct world *world)
     world->reboots &= !crashes;
 }
 
+static void crash_soon(struct world *world)
+{
+    if (world->left == 0 || rng_below(&world->rng, 3) != 0)
+        return;
+    simio_crash_at(world->io, simio_steps(world->io) + 1 + rng_below(&world->rng, 40));
+    world_tell(world, "the machine will crash soon after its start");
+    world->left--;
+}
+
 /* True: the job has done all its work. */
 static bool live(struct world *world)
 {
     struct engine_job *job;
     struct error err = {0};
     bool skipped = false, done = false;
-    if (world->left && rng_below(&world->rng, 3) == 0) {
-        simio_crash_at(world->io, simio_steps(world->io) + 1 + rng_below(&world->rng, 40));
-        world_tell(world, "the machine will crash soon after its start");
-        world->left--;
-    }
+    crash_soon(world);
+    arm(world);
     bool good = life_open(world, false, &err);
     if (good)
         input_resume(world);
-    if (good)
-        good = execute(world, false, &job, &skipped, &err) == OK &&
-               execute(world, true, &job, &skipped, &err) == OK;
-    if (!good && !simio_crashed(world->io))
-        world_fail(world, "it does not start: %s", err.text);
-    if (good && skipped) {
+    good = good && start_job(world, &job, &skipped, &err);
+    if (!good && !simio_crashed(world->io)) {
+        world->failures++;
+        world_tell(world, "it does not start: %s", err.text);
+        check_failure(world, &err);
+    } else if (good && skipped) {
         world_tell(world, "the job had finished");
         done = true;
     } else if (good) {
@@ -174,20 +210,29 @@ static void verify(struct world *world)
     struct engine_job *job;
     bool skipped;
     simio_crash(world->io); /* what is not durable now was never promised */
-    if (!life_open(world, true, &err) || execute(world, false, &job, &skipped, &err) != OK)
+    if (!life_open(world, true, &err) ||
+        life_execute(world, buf_text(&world->tables), NULL, &job, &skipped, &err) != OK)
         world_fail(world, "the targets cannot be read: %s", err.text);
     else
         verify_targets(world);
     life_close(world);
 }
 
-bool world_run(struct world *world, const struct scenario *scenario, bool tells)
+bool world_run(struct world *world, const struct scenario *scenario, struct planned_fault *fault,
+               bool tells)
 {
     struct error err = {0};
     const struct simthread_settings settings = {
         .seed = scenario->seed, .slept = slept, .context = world};
-    *world = (struct world){.scenario = scenario, .tells = tells, .left = scenario->disturbances};
+    *world = (struct world){.scenario = scenario,
+                            .tells = tells,
+                            .fault = fault,
+                            .left = fault ? 0 : scenario->disturbances};
     buf_init(&world->problem, TEXT_BYTES);
+    buf_init(&world->tables, TEXT_BYTES);
+    buf_init(&world->inserts, TEXT_BYTES);
+    scenario_tables(scenario, &world->tables);
+    scenario_inserts(scenario, &world->inserts);
     rng_init(&world->rng, ~scenario->seed);
     world->io = simio_new(scenario->seed);
     simthread_begin(&settings);
@@ -212,5 +257,7 @@ void world_fini(struct world *world)
 {
     simio_free(world->io);
     buf_fini(&world->problem);
+    buf_fini(&world->tables);
+    buf_fini(&world->inserts);
     sim_reset();
 }

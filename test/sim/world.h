@@ -19,9 +19,20 @@
 
 struct sqlite3;
 
+/* One call that fails in the first life, instead of what befalls it else. */
+struct planned_fault {
+    bool is_allocation;
+    enum simio_fault kind;
+    uint64_t countdown; /* 0: none */
+    int errno_value;
+    bool struck; /* there were that many calls */
+};
+
 struct world {
     const struct scenario *scenario;
     bool tells; /* every event to stdout */
+    struct planned_fault *fault;
+    struct buf tables, inserts; /* the statements */
     struct rng rng;
     struct io *io;
     struct buf problem; /* why the seed failed */
@@ -51,8 +62,9 @@ struct world {
     uint32_t crashes, kills, stops, failures, lives;
 };
 
-/* False: problem says why. */
-bool world_run(struct world *world, const struct scenario *scenario, bool tells);
+/* False: problem says why. fault NULL: what befalls it is drawn. */
+bool world_run(struct world *world, const struct scenario *scenario, struct planned_fault *fault,
+               bool tells);
 void world_fini(struct world *world);
 
 /* ---- for the files behind it */
