@@ -61,8 +61,6 @@ static void draw_outputs(struct scenario *scenario, struct rng *rng)
         output->target = output->query == QUERY_GROUP
                              ? TARGET_UPSERT
                              : (enum target_kind)rng_below(rng, TARGET_KIND_COUNT);
-        if (output->target == TARGET_FILES)
-            output->target = TARGET_SQLITE;
         output->partition_count = between(rng, 1, 3);
     }
 }

@@ -105,7 +105,7 @@ static void compare(struct world *world, uint32_t output, const struct lines *wa
 
 static bool is_exactly_once(const struct output *output)
 {
-    return output->target == TARGET_UPSERT;
+    return output->target == TARGET_UPSERT || output->target == TARGET_FILES;
 }
 
 static void verify_target(struct world *world, uint32_t output)
