@@ -1,4 +1,5 @@
-/* arguments.c - the options of a command: --name value, --name=value, flags; "--" ends them. */
+/* arguments.c - the options of a command: --name value, --name=value, flags. An option whose value
+ * may be left out takes the next word only if that is an address, HOST:PORT. */
 #include "cli/cli.h"
 
 static enum status unknown_option(const struct arguments *arguments, const char *word,
@@ -25,6 +26,12 @@ static const struct argument_def *find(const struct arguments *arguments, struct
     return NULL;
 }
 
+static bool is_address(const char *word)
+{
+    const char *colon = strrchr(word, ':');
+    return colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
+}
+
 enum status arguments_next(struct arguments *arguments, struct argument *out, struct error *err)
 {
     *out = (struct argument){0};
@@ -46,7 +53,10 @@ enum status arguments_next(struct arguments *arguments, struct argument *out, st
         out->value = equals + 1;
         return OK;
     }
-    if (out->def->kind == ARGUMENT_VALUE) {
+    if (out->def->kind == ARGUMENT_OPTIONAL_VALUE && arguments->at < arguments->count &&
+        is_address(arguments->words[arguments->at])) {
+        out->value = arguments->words[arguments->at++];
+    } else if (out->def->kind == ARGUMENT_VALUE) {
         if (arguments->at >= arguments->count)
             return error_set(err, ERR_USAGE, "the option %s needs a value: %s", out->def->name,
                              out->def->value);

@@ -37,7 +37,7 @@ void help_argument(struct buf *out, const struct argument_def *argument)
 {
     buf_append_text(out, argument->name);
     if (argument->kind == ARGUMENT_OPTIONAL_VALUE)
-        buf_printf(out, "[=%s]", argument->value);
+        buf_printf(out, " [%s]", argument->value);
     else if (argument->value)
         buf_printf(out, " %s", argument->value);
 }

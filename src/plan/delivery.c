@@ -101,7 +101,10 @@ static enum status without_checkpoints(const struct planner *planner, struct pla
                                        enum sink_guarantee asked)
 {
     const char *table = node->sink.table->full_name;
-    node->sink.delivery_reason = "the job has no checkpoints";
+    node->sink.delivery_reason =
+        planner->plan->bounded && planner->settings->checkpoints
+            ? "a job whose inputs end has checkpoints only with a data directory, --data"
+            : "the job has no checkpoints";
     if (asked != SINK_ASKS_EXACTLY_ONCE)
         return OK;
     error_set(planner->err, ERR_OPTION,
