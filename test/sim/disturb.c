@@ -67,7 +67,7 @@ void disturb_round(struct world *world)
     }
 }
 
-void disturb(struct world *world, struct engine_job *job)
+void disturb(struct world *world)
 {
     if (world->left == 0 || rng_below(&world->rng, world->scenario->disturb_every) != 0)
         return;
@@ -86,9 +86,9 @@ void disturb(struct world *world, struct engine_job *job)
         world->ends_now = true;
         break;
     case 4:
-        world_tell(world, "the job is stopped");
+        world_tell(world, "the process is asked to stop");
         world->stops++;
-        engine_job_stop(job);
+        engine_stop(world->engine);
         break;
     case 5:
         fail_a_call(world);

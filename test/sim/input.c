@@ -25,25 +25,35 @@ static enum status write_file(struct world *world, uint32_t split, struct error 
     return status;
 }
 
-static enum status append_row(struct world *world, const struct row *row, struct error *err)
+/* Rows [first, last) of one partition as a batch; the partition is made where it is missing. */
+static enum status append_batch(struct world *world, uint32_t first, uint32_t last,
+                                struct error *err)
 {
-    struct log_topic *topic = log_topic_find(world->log, STR("src"));
+    const struct row *rows = world->scenario->rows;
     struct record_builder builder;
     struct buf batch, scratch, text;
+    enum status status = OK;
+    struct log_topic *topic = log_topic_find(world->log, STR("src"));
     must(topic);
+    if (rows[first].split >= log_topic_info(topic).partition_count)
+        status = log_topic_grow(world->log, STR("src"), rows[first].split + 1, err);
     buf_init(&batch, TEXT_BYTES);
     buf_init(&scratch, TEXT_BYTES);
     buf_init(&text, TEXT_BYTES);
-    scenario_row_text(world->scenario, row, &text);
-    record_builder_begin(&builder, &batch, &scratch, COMPRESSION_NONE);
-    record_builder_add(&builder, io_wall_us(world->io) / 1000, NULL, -1, text.data,
-                       (int32_t)text.length, NULL, 0);
-    enum status status = buf_check(&text, "a row", err);
+    record_builder_begin(&builder, &batch, &scratch,
+                         (enum compression)world->scenario->compression);
+    for (uint32_t i = first; i < last && status == OK; i++) {
+        buf_clear(&text);
+        scenario_row_text(world->scenario, &rows[i], &text);
+        status = buf_check(&text, "a row", err);
+        record_builder_add(&builder, io_wall_us(world->io) / 1000, NULL, -1, text.data,
+                           (int32_t)text.length, NULL, 0);
+    }
     if (status == OK)
         status = record_builder_finish(&builder, err);
     struct log_append append = {.batches = batch.data, .size_bytes = batch.length};
     if (status == OK)
-        status = log_append(log_topic_partition(topic, row->split), &append, err);
+        status = log_append(log_topic_partition(topic, rows[first].split), &append, err);
     buf_fini(&batch);
     buf_fini(&scratch);
     buf_fini(&text);
@@ -60,38 +70,56 @@ static uint32_t place_of(const struct scenario *scenario, uint32_t index)
     return place;
 }
 
-bool input_is_broken(struct world *world)
+static enum status look_for_failed(void *context, struct log_topic *topic, struct error *err)
 {
-    struct log_topic *topic = log_topic_find(world->log, STR("src"));
-    bool failed = false;
-    must(topic);
-    for (uint32_t split = 0; split < world->scenario->split_count; split++) {
+    struct log_partition *partition;
+    for (uint32_t i = 0; (partition = log_topic_partition(topic, i)); i++) {
         struct log_offsets offsets;
-        log_partition_offsets(log_topic_partition(topic, split), &offsets);
-        failed |= offsets.failed;
+        log_partition_offsets(partition, &offsets);
+        *(bool *)context |= offsets.failed;
     }
-    log_topic_unref(topic);
+    return OK;
+}
+
+bool log_is_broken(struct world *world)
+{
+    bool failed = false;
+    must(log_topic_list(world->log, look_for_failed, &failed, NULL) == OK);
     return failed;
 }
 
-/* The arrival stops at the first row that is refused, and goes on with it later. */
+/* The end of the batch that begins with the row: its neighbours of the same split. */
+static uint32_t batch_end(const struct scenario *scenario, uint32_t first, uint32_t count)
+{
+    uint32_t last = first + 1;
+    while (last < scenario->row_count && last - first < count &&
+           scenario->rows[last].split == scenario->rows[first].split)
+        last++;
+    return last;
+}
+
+/* The arrival stops at the first batch that is refused, and goes on with it later. */
 static void append_rows(struct world *world, uint32_t count)
 {
     const struct scenario *scenario = world->scenario;
     struct error err = {0};
-    for (; world->arrived < scenario->row_count && count > 0; world->arrived++) {
-        const struct row *row = &scenario->rows[world->arrived];
-        if (place_of(scenario, world->arrived) < world->kept[row->split])
+    while (world->arrived < scenario->row_count && count > 0) {
+        uint32_t first = world->arrived, split = scenario->rows[first].split;
+        if (place_of(scenario, first) < world->kept[split]) {
+            world->arrived++;
             continue;
-        if (append_row(world, row, &err) != OK) {
-            world_tell(world, "row %u is refused: %s", world->arrived, err.text);
+        }
+        uint32_t last = batch_end(scenario, first, count);
+        if (append_batch(world, first, last, &err) != OK) {
+            world_tell(world, "row %u is refused: %s", first, err.text);
             if (!world->faulted && !simio_crashed(world->io))
                 world_fail(world, "a row is refused: %s", err.text);
-            world->ends_now |= input_is_broken(world);
+            world->ends_now |= log_is_broken(world);
             return;
         }
-        world->kept[row->split]++;
-        count--;
+        world->kept[split] += last - first;
+        world->arrived = last;
+        count -= last - first;
     }
 }
 
@@ -112,10 +140,11 @@ void input_resume(struct world *world)
         return;
     struct log_topic *topic = log_topic_find(world->log, STR("src"));
     must(topic);
-    for (uint32_t split = 0; split < world->scenario->split_count; split++) {
+    struct log_partition *partition;
+    for (uint32_t i = 0; (partition = log_topic_partition(topic, i)); i++) {
         struct log_offsets offsets;
-        log_partition_offsets(log_topic_partition(topic, split), &offsets);
-        world->kept[split] = (uint32_t)offsets.end;
+        log_partition_offsets(partition, &offsets);
+        world->kept[i] = (uint32_t)offsets.end;
     }
     world->arrived = 0; /* those that are kept are skipped */
     log_topic_unref(topic);
@@ -127,7 +156,7 @@ static enum status make_topics(struct world *world, struct error *err)
     static const struct log_config_entry configs[] = {{"segment.bytes", "3000"},
                                                       {"index.interval.bytes", "200"}};
     if (scenario->input == INPUT_TOPIC)
-        TRY(log_topic_create(world->log, STR("src"), scenario->split_count, configs,
+        TRY(log_topic_create(world->log, STR("src"), scenario->first_splits, configs,
                              COUNT_OF(configs), NULL, err));
     for (uint32_t i = 0; i < scenario->output_count; i++) {
         char name[20];

@@ -154,6 +154,7 @@ static enum status open_all(struct world *world, bool undisturbed, struct error 
 bool life_open(struct world *world, bool undisturbed, struct error *err)
 {
     world->ends_now = world->is_done = false;
+    world->job_count = world->skipped_count = 0;
     world->faulted = world->fault && world->fault->countdown && !undisturbed;
     world->sync_state = SYNC_IDLE;
     world->barriers_left = (uint32_t)rng_below(&world->rng, 10);
@@ -180,12 +181,9 @@ void life_close(struct world *world)
 }
 
 enum status life_execute(struct world *world, const char *text,
-                         const struct query_callbacks *callbacks, struct engine_job **job,
-                         bool *skipped, struct error *err)
+                         const struct query_callbacks *callbacks, struct error *err)
 {
     struct sql_script *script;
-    *job = NULL;
-    *skipped = false;
     TRY(sql_script_open(&script, "sim", str_of(text), err));
     enum status status = OK;
     while (status == OK) {
@@ -199,11 +197,13 @@ enum status life_execute(struct world *world, const char *text,
             break;
         }
         status = engine_execute(world->session, &statement, &arena, callbacks, &result, err);
-        if (status == OK) {
-            *job = result.job;
-            *skipped = result.kind == RESULT_SKIPPED;
-            engine_result_fini(&result);
-        }
+        if (status != OK)
+            break;
+        must(!result.job || world->job_count < OUTPUTS_MAX);
+        if (result.job)
+            world->jobs[world->job_count++] = result.job;
+        world->skipped_count += result.kind == RESULT_SKIPPED;
+        engine_result_fini(&result);
     }
     sql_script_close(script);
     if (status != ERR_END)

@@ -21,7 +21,7 @@ static uint32_t between(struct rng *rng, uint32_t least, uint32_t most)
 static void draw_rows(struct scenario *scenario, struct rng *rng, bool deletes)
 {
     int64_t base_s[SPLITS_MAX] = {0};
-    uint32_t key_count = between(rng, 1, 12);
+    uint32_t key_count = one_in(rng, 5) ? 100 : between(rng, 1, 12);
     uint32_t pace = between(rng, 1, 6);
     for (uint32_t i = 0; i < scenario->row_count; i++) {
         struct row *row = &scenario->rows[i];
@@ -54,7 +54,8 @@ static void draw_ends(struct scenario *scenario)
 
 static void draw_outputs(struct scenario *scenario, struct rng *rng)
 {
-    scenario->output_count = one_in(rng, 3) ? 2 : 1;
+    scenario->output_count = one_in(rng, 2) ? 2 : 1;
+    scenario->is_set = scenario->output_count == 2 && one_in(rng, 2);
     for (uint32_t i = 0; i < scenario->output_count; i++) {
         struct output *output = &scenario->outputs[i];
         output->query = (enum query_kind)rng_below(rng, QUERY_KIND_COUNT);
@@ -63,6 +64,14 @@ static void draw_outputs(struct scenario *scenario, struct rng *rng)
                              : (enum target_kind)rng_below(rng, TARGET_KIND_COUNT);
         output->partition_count = between(rng, 1, 3);
     }
+}
+
+static bool has_window(const struct scenario *scenario)
+{
+    for (uint32_t i = 0; i < scenario->output_count; i++)
+        if (scenario->outputs[i].query == QUERY_WINDOW)
+            return true;
+    return false;
 }
 
 void scenario_draw(struct scenario *scenario, uint64_t seed)
@@ -82,6 +91,11 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
     draw_rows(scenario, &rng, deletes);
     if (scenario->is_unbounded)
         draw_ends(scenario);
+    scenario->first_splits = scenario->split_count;
+    if (scenario->is_unbounded && !has_window(scenario)) /* rows of later ones would be late */
+        scenario->first_splits = between(&rng, 1, scenario->split_count);
+    scenario->compression = one_in(&rng, 2) ? 0 : (int)rng_below(&rng, 5);
+    scenario->wait_every = one_in(&rng, 2) ? between(&rng, 2, 5) : 0;
     scenario->batch_rows = batches[rng_below(&rng, COUNT_OF(batches))];
     scenario->queue_bytes = one_in(&rng, 2) ? 1 : 0;
     scenario->two_phases = one_in(&rng, 3);
@@ -97,9 +111,9 @@ static const char *const TARGETS[] = {"sqlite by key", "sqlite", "files", "topic
 
 void scenario_describe(const struct scenario *scenario, char *out, size_t size_bytes)
 {
-    int length = snprintf(out, size_bytes, "%s of %u%s, %u rows", INPUTS[scenario->input],
+    int length = snprintf(out, size_bytes, "%s of %u%s, %u rows%s", INPUTS[scenario->input],
                           scenario->split_count, scenario->is_unbounded ? " without end" : "",
-                          scenario->row_count);
+                          scenario->row_count, scenario->is_set ? ", one job" : "");
     for (uint32_t i = 0; i < scenario->output_count; i++)
         length +=
             snprintf(out + length, size_bytes - (size_t)length, ", %s to %s",
@@ -111,7 +125,7 @@ void scenario_describe(const struct scenario *scenario, char *out, size_t size_b
 static void input_options(const struct scenario *scenario, struct buf *out)
 {
     if (scenario->input == INPUT_PLAN) {
-        buf_append_text(out, "'connector' = 'sim'");
+        buf_printf(out, "'connector' = 'sim', 'wait-every' = '%u'", scenario->wait_every);
         return;
     }
     if (scenario->input == INPUT_FILES)
@@ -182,16 +196,17 @@ void scenario_inserts(const struct scenario *scenario, struct buf *out)
 {
     static const char *const selects[] = {
         "SELECT id, k, v FROM src WHERE v % 3 <> 0",
-        "SELECT k, COUNT(*), SUM(v), MIN(v), MAX(v), COUNT(DISTINCT v) FROM src GROUP BY k",
+        "SELECT k, COUNT(*), SUM(v), MIN(v), MAX(v), COUNT(DISTINCT v) FROM src "
+        "GROUP BY k",
         "SELECT k, window_start, COUNT(*), SUM(v), COUNT(DISTINCT v) FROM "
         "TABLE(TUMBLE(TABLE src, DESCRIPTOR(ts), INTERVAL '10' SECOND)) "
         "GROUP BY k, window_start, window_end",
     };
-    if (scenario->output_count > 1)
+    if (scenario->is_set)
         buf_append_text(out, "EXECUTE STATEMENT SET BEGIN\n");
     for (uint32_t i = 0; i < scenario->output_count; i++)
         buf_printf(out, "INSERT INTO out%u %s;\n", i, selects[scenario->outputs[i].query]);
-    if (scenario->output_count > 1)
+    if (scenario->is_set)
         buf_append_text(out, "END;\n");
 }
 

@@ -34,9 +34,13 @@ struct scenario {
     bool is_unbounded; /* INPUT_TOPIC: the job ends by a stop */
     bool is_json;      /* the input's format, else csv */
     uint32_t split_count;
+    uint32_t first_splits; /* INPUT_TOPIC: partitions at first; others come with their first rows */
     uint32_t row_count;
     struct row rows[ROWS_MAX]; /* in the order of their arrival */
+    int compression;           /* of what is sent to the topic */
+    uint32_t wait_every;       /* INPUT_PLAN: every Nth poll has nothing first; 0: none */
     uint32_t output_count;
+    bool is_set; /* one job for both outputs */
     struct output {
         enum query_kind query;
         enum target_kind target;
@@ -55,7 +59,7 @@ void scenario_describe(const struct scenario *scenario, char *out, size_t size_b
 
 /* CREATE TABLE of the input, src, and of the outputs, out0 and out1. */
 void scenario_tables(const struct scenario *scenario, struct buf *out);
-/* The INSERT, or the statement set. */
+/* The INSERTs, or the statement set. */
 void scenario_inserts(const struct scenario *scenario, struct buf *out);
 /* SELECT of all that is in the output. */
 void scenario_select(const struct scenario *scenario, uint32_t output, struct buf *out);

@@ -58,19 +58,18 @@ static enum push_result on_rows(void *context, struct batch *batch, struct error
 static bool read_target(struct world *world, uint32_t output, struct buf *out)
 {
     struct error err = {0};
-    struct engine_job *job;
     struct job_status status;
     struct buf text;
-    bool skipped;
     const struct query_callbacks callbacks = {.rows = on_rows, .context = out};
     buf_init(&text, TEXT_BYTES);
     scenario_select(world->scenario, output, &text);
-    enum status result = life_execute(world, buf_text(&text), &callbacks, &job, &skipped, &err);
+    enum status result = life_execute(world, buf_text(&text), &callbacks, &err);
     buf_fini(&text);
     if (result != OK) {
         world_fail(world, "out%u cannot be read: %s", output, err.text);
         return false;
     }
+    struct engine_job *job = world->jobs[--world->job_count];
     engine_job_wait(job, -1);
     engine_job_status(job, &status);
     engine_job_release(job);
@@ -105,7 +104,7 @@ static void compare(struct world *world, uint32_t output, const struct lines *wa
 
 static bool is_exactly_once(const struct output *output)
 {
-    return output->target == TARGET_UPSERT || output->target == TARGET_FILES;
+    return output->target != TARGET_TOPIC;
 }
 
 static void verify_target(struct world *world, uint32_t output)

@@ -30,9 +30,9 @@ static enum job_state state_of(struct engine_job *job, struct error *error)
 }
 
 /* Steps, rows, time; how long there has been nothing to do. */
-static uint32_t round_of(struct world *world, struct engine_job *job, uint32_t quiet)
+static uint32_t round_of(struct world *world, uint32_t quiet)
 {
-    disturb(world, job);
+    disturb(world);
     disturb_round(world);
     if (world->ends_now)
         return 0;
@@ -41,7 +41,7 @@ static uint32_t round_of(struct world *world, struct engine_job *job, uint32_t q
         input_arrive(world);
     if (world->barriers_left && rng_below(&world->rng, 12) == 0) {
         world->barriers_left--;
-        engine_job_barrier(job);
+        engine_job_barrier(world->jobs[rng_below(&world->rng, world->job_count)]);
     }
     simio_advance_us(world->io, (int64_t)rng_below(&world->rng, 4000));
     if (steps || !input_all_arrived(world) || world->is_full || world->locker)
@@ -53,38 +53,55 @@ static uint32_t round_of(struct world *world, struct engine_job *job, uint32_t q
 }
 
 /* Rows without end: all that will ever come has been worked through. */
-static void stop_for_good(struct world *world, struct engine_job *job)
+static void stop_for_good(struct world *world)
 {
-    if (input_is_broken(world)) {
-        world_tell(world, "the log takes no more rows until the next start");
-        world->ends_now = true;
-        return;
-    }
     world_tell(world, "all is done");
     world->is_done = true;
-    engine_job_stop(job);
+    engine_stop(world->engine);
 }
 
-/* Until the job, the process or the machine ends. */
-static void drive(struct world *world, struct engine_job *job)
+/* No job runs any more. One that has failed takes the process with it. */
+static bool jobs_have_ended(struct world *world)
 {
     struct error ignored;
-    uint32_t quiet = 0;
-    for (uint32_t rounds = 0; rounds < ROUNDS_MAX; rounds++) {
-        if (world->ends_now || simio_crashed(world->io) ||
-            job_state_is_final(state_of(job, &ignored)))
-            return;
-        quiet = round_of(world, job, quiet);
-        if (quiet == QUIET_ROUNDS && world->scenario->is_unbounded)
-            stop_for_good(world, job);
-        if (quiet > 2 * QUIET_ROUNDS)
-            break;
+    bool all = true;
+    for (uint32_t i = 0; i < world->job_count; i++) {
+        enum job_state state = state_of(world->jobs[i], &ignored);
+        all &= job_state_is_final(state);
+        world->ends_now |= state == JOB_FAILED;
     }
+    return all;
+}
+
+static void tell_stuck(struct world *world)
+{
+    struct error ignored;
     struct buf why;
     buf_init(&why, TEXT_BYTES);
-    engine_job_why(job, &why);
-    world_fail(world, "the job does not end: %s", buf_text(&why));
+    for (uint32_t i = 0; i < world->job_count; i++)
+        if (!job_state_is_final(state_of(world->jobs[i], &ignored)))
+            engine_job_why(world->jobs[i], &why);
+    world_fail(world, "a job does not end: %s", buf_text(&why));
     buf_fini(&why);
+}
+
+/* Until the jobs, the process or the machine end. */
+static void drive(struct world *world)
+{
+    uint32_t quiet = 0;
+    for (uint32_t rounds = 0; rounds < ROUNDS_MAX && quiet <= 2 * QUIET_ROUNDS; rounds++) {
+        if (jobs_have_ended(world) || world->ends_now || simio_crashed(world->io))
+            return;
+        quiet = round_of(world, quiet);
+        if (world->reboots && rounds % 64 == 0 && log_is_broken(world)) {
+            world_tell(world, "a partition takes no more rows until the next start");
+            world->ends_now = true;
+            return;
+        }
+        if (quiet == QUIET_ROUNDS && world->scenario->is_unbounded)
+            stop_for_good(world);
+    }
+    tell_stuck(world);
 }
 
 /* Only what a fault explains, and in words. */
@@ -101,27 +118,22 @@ static void check_failure(struct world *world, const struct error *error)
         world_fail(world, "no memory is told as %s: %s", status_name(error->code), error->text);
 }
 
-/* True: the job has done all its work. */
-static bool look_at_end(struct world *world, struct engine_job *job)
+/* True: all jobs have done all their work. */
+static bool look_at_end(struct world *world)
 {
     struct error error;
-    enum job_state state = state_of(job, &error);
-    world_tell(world, "the job is %s%s%s", job_state_name(state), error.text[0] ? ": " : "",
-               error.text);
-    if (state == JOB_FAILED && !simio_crashed(world->io)) {
-        world->failures++;
-        check_failure(world, &error);
+    bool done = !simio_crashed(world->io);
+    for (uint32_t i = 0; i < world->job_count; i++) {
+        enum job_state state = state_of(world->jobs[i], &error);
+        world_tell(world, "the job is %s%s%s", job_state_name(state), error.text[0] ? ": " : "",
+                   error.text);
+        if (state == JOB_FAILED && !simio_crashed(world->io)) {
+            world->failures++;
+            check_failure(world, &error);
+        }
+        done &= state == JOB_FINISHED || (state == JOB_STOPPED && world->is_done);
     }
-    return !simio_crashed(world->io) &&
-           (state == JOB_FINISHED || (state == JOB_STOPPED && world->is_done));
-}
-
-/* True: every statement has run, and *job has been started, or *skipped. */
-static bool start_job(struct world *world, struct engine_job **job, bool *skipped,
-                      struct error *err)
-{
-    return life_execute(world, buf_text(&world->tables), NULL, job, skipped, err) == OK &&
-           life_execute(world, buf_text(&world->inserts), NULL, job, skipped, err) == OK;
+    return done;
 }
 
 static void arm(struct world *world)
@@ -177,28 +189,26 @@ static void crash_soon(struct world *world)
     world->left--;
 }
 
-/* True: the job has done all its work. */
+/* True: all jobs have done all their work. */
 static bool live(struct world *world)
 {
-    struct engine_job *job;
     struct error err = {0};
-    bool skipped = false, done = false;
+    bool done = false;
     crash_soon(world);
     arm(world);
     bool good = life_open(world, false, &err);
     if (good)
         input_resume(world);
-    good = good && start_job(world, &job, &skipped, &err);
+    good = good && life_execute(world, buf_text(&world->tables), NULL, &err) == OK &&
+           life_execute(world, buf_text(&world->inserts), NULL, &err) == OK;
     if (!good && !simio_crashed(world->io)) {
         world->failures++;
         world_tell(world, "it does not start: %s", err.text);
         check_failure(world, &err);
-    } else if (good && skipped) {
-        world_tell(world, "the job had finished");
-        done = true;
     } else if (good) {
-        drive(world, job);
-        done = look_at_end(world, job);
+        world_tell(world, "%u jobs, %u had finished", world->job_count, world->skipped_count);
+        drive(world);
+        done = look_at_end(world);
     }
     end_life(world);
     return done;
@@ -207,11 +217,9 @@ static bool live(struct world *world)
 static void verify(struct world *world)
 {
     struct error err = {0};
-    struct engine_job *job;
-    bool skipped;
     simio_crash(world->io); /* what is not durable now was never promised */
     if (!life_open(world, true, &err) ||
-        life_execute(world, buf_text(&world->tables), NULL, &job, &skipped, &err) != OK)
+        life_execute(world, buf_text(&world->tables), NULL, &err) != OK)
         world_fail(world, "the targets cannot be read: %s", err.text);
     else
         verify_targets(world);

@@ -47,6 +47,8 @@ struct world {
     struct plugin_context context;
     struct engine *engine;
     struct session *session;
+    uint32_t job_count, skipped_count; /* started in this life; found to have finished before */
+    struct engine_job *jobs[OUTPUTS_MAX];
     bool is_done;           /* nothing is left to read; the job is being stopped */
     bool ends_now;          /* the process is to die */
     bool faulted;           /* a failure of the job is no surprise */
@@ -72,15 +74,14 @@ void world_fini(struct world *world);
 /* life.c */
 bool life_open(struct world *world, bool undisturbed, struct error *err);
 void life_close(struct world *world);
-/* The text's statements; *result: of the last one (engine_result_fini is done). */
+/* The text's statements; jobs that they start are in world->jobs. */
 enum status life_execute(struct world *world, const char *text,
-                         const struct query_callbacks *callbacks, struct engine_job **job,
-                         bool *skipped, struct error *err);
+                         const struct query_callbacks *callbacks, struct error *err) STATUS_CHECKED;
 void world_tell(struct world *world, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void world_fail(struct world *world, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* disturb.c */
-void disturb(struct world *world, struct engine_job *job);
+void disturb(struct world *world);
 void disturb_end(struct world *world); /* the disk has room again, the lock is given back */
 void disturb_round(struct world *world);
 
@@ -88,8 +89,8 @@ void disturb_round(struct world *world);
 enum status input_prepare(struct world *world, struct error *err) STATUS_CHECKED;
 void input_arrive(struct world *world); /* some of the rows */
 bool input_all_arrived(struct world *world);
-bool input_is_broken(struct world *world); /* a partition has failed: an fsync of it has */
-void input_resume(struct world *world);    /* finds out what the log has kept */
+bool log_is_broken(struct world *world); /* a partition has failed: an fsync of it has */
+void input_resume(struct world *world);  /* finds out what the log has kept */
 
 /* verify.c */
 void verify_targets(struct world *world);
