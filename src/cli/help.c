@@ -21,8 +21,11 @@ const struct command_help COMMAND_HELP[] = {
     {"topic",
      "leat topic list | create NAME | describe NAME | delete NAME... | tail NAME [options]",
      "Topics of a running broker.", TOPIC_ARGUMENTS},
-    {"job", "leat job list | show JOB | why JOB [options]",
-     "Jobs of a running leat that has HTTP, by name or id; why one gives no output.",
+    {"job",
+     "leat job list | show JOB | why JOB | savepoint JOB [DIR] | stop JOB [DIR] [--drain] | cancel "
+     "JOB [options]",
+     "Jobs of a running leat that has HTTP, by name or id; why one gives no output; with DIR, stop "
+     "makes a savepoint there.",
      JOB_ARGUMENTS},
     {"help", "leat help [COMMAND | STATEMENT | FUNCTION | TYPE | CONNECTOR | FORMAT | OPTION]",
      "What it does and takes. Also: statements, functions, types, connectors, formats, settings.",

@@ -1,4 +1,4 @@
-/* job.c - `leat job list|show|why`: the jobs of a running leat, by its REST interface. */
+/* job.c - `leat job`: the jobs of a running leat, by its REST interface. */
 #include "cli/cli.h"
 
 #include <inttypes.h>
@@ -6,6 +6,7 @@
 #include "base/calendar.h"
 #include "base/must.h"
 #include "cli/client.h"
+#include "os/path.h"
 
 #define CELL_BYTES  40
 #define CELLS_BYTES (64u << 20)
@@ -13,12 +14,16 @@
 const struct argument_def JOB_ARGUMENTS[] = {
     {"--data", ARGUMENT_VALUE, "DIR", "data directory of the leat to ask (default leat-data)"},
     {"--server", ARGUMENT_VALUE, "URL", "instead: its address, as its start has printed it"},
+    {"--drain", ARGUMENT_FLAG, NULL,
+     "stop: as if the input had ended: open windows are written; nothing can go on from it"},
     {NULL, ARGUMENT_FLAG, NULL, NULL},
 };
 
 struct job_command {
     struct client client;
-    const char *name; /* of the job, or its id; NULL: the verb takes none */
+    const char *name;      /* of the job, or its id; NULL: the verb takes none */
+    const char *directory; /* of savepoints; NULL: none given */
+    bool drain;
 };
 
 /* ---- what an answer says ---- */
@@ -269,16 +274,70 @@ static enum status why_run(struct job_command *command, struct error *err)
     return OK;
 }
 
+/* ---- what is asked of one ---- */
+
+#define BODY_BYTES 16384
+
+static enum status body_write(const struct job_command *command, char dest[BODY_BYTES],
+                              struct error *err)
+{
+    char here[4096], path[8192];
+    json_t *body = json_object();
+    if (command->directory) { /* the other process may work somewhere else */
+        path_absolute(".", here, sizeof(here));
+        bool relative = command->directory[0] != '/';
+        snprintf(path, sizeof(path), "%s%s%.4000s", relative ? here : "", relative ? "/" : "",
+                 command->directory);
+        json_object_set_new(body, "directory", json_string(path));
+    }
+    if (command->drain)
+        json_object_set_new(body, "drain", json_true());
+    size_t length = json_dumpb(body, dest, BODY_BYTES - 1, JSON_COMPACT);
+    json_decref(body);
+    if (length == 0 || length >= BODY_BYTES)
+        return error_set(err, ERR_LIMIT, "the path '%.100s...' is too long", command->directory);
+    dest[length] = 0;
+    return OK;
+}
+
+/* Prints the path of the savepoint that the answer has, if it has one. */
+static enum status post_run(struct job_command *command, const char *behind, struct error *err)
+{
+    json_t *answer;
+    char body[BODY_BYTES];
+    TRY(body_write(command, body, err));
+    TRY(job_call(command, behind, body, &answer, err));
+    if (*text_of(answer, "path"))
+        printf("%s\n", text_of(answer, "path"));
+    json_decref(answer);
+    return OK;
+}
+
+static enum status savepoint_run(struct job_command *command, struct error *err)
+{
+    return post_run(command, "/savepoints", err);
+}
+
+static enum status stop_run(struct job_command *command, struct error *err)
+{
+    return post_run(command, "/stop", err);
+}
+
+static enum status cancel_run(struct job_command *command, struct error *err)
+{
+    return post_run(command, "/cancel", err);
+}
+
 /* ---- the command ---- */
 
 static const struct verb {
     const char *name;
     enum status (*run)(struct job_command *command, struct error *err);
-    bool takes_job;
+    bool takes_job, takes_directory, takes_drain;
 } VERBS[] = {
-    {"list", list_run, false},
-    {"show", show_run, true},
-    {"why", why_run, true},
+    {"list", list_run, false, false, false}, {"show", show_run, true, false, false},
+    {"why", why_run, true, false, false},    {"savepoint", savepoint_run, true, true, false},
+    {"stop", stop_run, true, true, true},    {"cancel", cancel_run, true, false, false},
 };
 
 static const struct verb *verb_find(const char *name, struct error *err)
@@ -290,7 +349,7 @@ static const struct verb *verb_find(const char *name, struct error *err)
             return &VERBS[i];
     }
     if (!name)
-        error_set(err, ERR_USAGE, "job needs a word: list, show or why");
+        error_set(err, ERR_USAGE, "job needs a word: list, show, why, savepoint, stop or cancel");
     else
         error_set(err, ERR_USAGE, "job has no '%s'", name);
     const char *nearest = name ? str_nearest(str_of(name), names, COUNT_OF(VERBS)) : NULL;
@@ -308,12 +367,16 @@ static enum status arguments_take(struct job_command *command, struct arguments 
     while ((status = arguments_next(arguments, &argument, err)) == OK) {
         if (argument.def && strcmp(argument.def->name, "--data") == 0)
             command->client.data_directory = argument.value;
+        else if (argument.def && strcmp(argument.def->name, "--drain") == 0)
+            command->drain = true;
         else if (argument.def)
             command->client.server = argument.value;
         else if (!word)
             word = argument.value;
         else if (!command->name)
             command->name = argument.value;
+        else if (!command->directory)
+            command->directory = argument.value;
         else
             return error_set(err, ERR_USAGE, "job %s takes no argument '%s'", word, argument.value);
     }
@@ -326,6 +389,10 @@ static enum status arguments_take(struct job_command *command, struct arguments 
         return error_set(err, ERR_USAGE, "job %s needs the name or id of a job", word);
     if (!(*out)->takes_job && command->name)
         return error_set(err, ERR_USAGE, "job %s takes no argument '%s'", word, command->name);
+    if (!(*out)->takes_directory && command->directory)
+        return error_set(err, ERR_USAGE, "job %s takes no argument '%s'", word, command->directory);
+    if (!(*out)->takes_drain && command->drain)
+        return error_set(err, ERR_USAGE, "job %s takes no --drain", word);
     return OK;
 }
 

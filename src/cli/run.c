@@ -20,6 +20,8 @@ const struct argument_def RUN_ARGUMENTS[] = {
     {"--again", ARGUMENT_FLAG, NULL, "also run jobs anew that have finished before"},
     {"--accept-duplicates", ARGUMENT_FLAG, NULL,
      "go on where a table has rows that the checkpoint does not know of: they may come twice"},
+    {"--from", ARGUMENT_VALUE, "SAVEPOINT",
+     "begin from this savepoint, the job of its name; may be given several times"},
     {"--allow-changed-query", ARGUMENT_FLAG, NULL,
      "go on from checkpoints of another statement with what of their state still fits"},
     {"--set", ARGUMENT_VALUE, "KEY=VALUE", "as SQL's SET; also leat.memory.limit, leat.http.hosts"},
@@ -34,8 +36,9 @@ const struct argument_def EXPLAIN_ARGUMENTS[] = {
     {NULL, ARGUMENT_FLAG, NULL, NULL},
 };
 
-#define SCRIPTS_MAX   1000
-#define VARIABLES_MAX 1000
+#define SCRIPTS_MAX    1000
+#define SAVEPOINTS_MAX 100
+#define VARIABLES_MAX  1000
 
 struct script {
     const char *name; /* "pipeline.sql", "-e" */
@@ -48,9 +51,10 @@ struct run {
     struct process process;
     struct engine *engine;
     struct session *session;
+    const char *from[SAVEPOINTS_MAX + 1]; /* ends with NULL */
     bool explain, again, allow_changed_query, accept_duplicates;
     enum result_form form;
-    uint32_t script_count, set_count, variable_count;
+    uint32_t script_count, set_count, variable_count, from_count;
     struct script scripts[SCRIPTS_MAX];
     const char *sets[SCRIPTS_MAX];
     struct sql_variable variables[VARIABLES_MAX];
@@ -107,6 +111,10 @@ static enum status take_option(struct run *run, const char *name, const char *va
         run->accept_duplicates = true;
     } else if (strcmp(name, "--allow-changed-query") == 0) {
         run->allow_changed_query = true;
+    } else if (strcmp(name, "--from") == 0) {
+        if (run->from_count == SAVEPOINTS_MAX)
+            return error_set(err, ERR_LIMIT, "at most %d savepoints", SAVEPOINTS_MAX);
+        run->from[run->from_count++] = value;
     } else if (strcmp(name, "--data") == 0) {
         run->process.data_directory = value;
         run->process.data_given = true;
@@ -340,6 +348,7 @@ static enum status start(struct run *run, struct error *err)
                                     run->process.http.wanted,
                         .context = &run->process,
                         .again = run->again,
+                        .from = run->from_count ? run->from : NULL,
                         .allow_changed_query = run->allow_changed_query,
                         .accept_duplicates = run->accept_duplicates},
     };
@@ -397,6 +406,18 @@ static int finish(struct run *run, int code)
     return code;
 }
 
+/* A savepoint that no job has taken up: its rows would be missing. */
+static int check_savepoints(struct run *run)
+{
+    struct error err = {0};
+    const char *unused = interrupts_seen() ? NULL : engine_savepoint_unused(run->engine);
+    if (!unused)
+        return EXIT_FINE;
+    error_set(&err, ERR_USAGE, "--from %s: no job of these statements has its name", unused);
+    error_hint(&err, "SET 'pipeline.name' names a job; without it it has the target table's name");
+    return fail_usage(&err);
+}
+
 static int run_all(struct run *run, struct arguments *arguments)
 {
     struct error err = {0};
@@ -411,6 +432,8 @@ static int run_all(struct run *run, struct arguments *arguments)
     interrupts_watch(run->engine);
     for (uint32_t i = 0; i < run->script_count && code == EXIT_FINE && !interrupts_seen(); i++)
         code = run_script(run, &run->scripts[i]);
+    if (code == EXIT_FINE)
+        code = check_savepoints(run);
     if (code == EXIT_FINE)
         code = wait_for_all(run);
     return finish(run, code);

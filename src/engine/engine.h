@@ -31,7 +31,10 @@ struct engine_checkpoints {
     void *context;
     /* The process has been asked for one: jobs with an end have checkpoints, too. */
     bool is_named;
-    bool again;               /* a job that has finished is run anew */
+    bool again; /* a job that has finished is run anew */
+    /* Savepoints, as paths, ends with NULL; each is taken up by the next job of its name. NULL:
+     * none */
+    const char *const *from;
     bool allow_changed_query; /* state that the statement no longer fits is left behind */
     bool accept_duplicates;   /* rows that a sink has already may come again */
 };
@@ -134,7 +137,15 @@ void engine_job_why(struct engine_job *job, struct buf *out);
 bool engine_job_held_up(struct engine_job *job, struct buf *out);
 void engine_job_stop(struct engine_job *job);
 void engine_job_cancel(struct engine_job *job);
+void engine_job_drain(struct engine_job *job);
 void engine_job_resume(struct engine_job *job);
+/* Makes a savepoint in a new directory of its own below `directory` (NULL: as the job's settings
+ * say), whose path is appended; waits until it is there. Not in a callback. */
+enum status engine_job_savepoint(struct engine_job *job, const char *directory,
+                                 enum savepoint_then then, struct buf *path,
+                                 struct error *err) STATUS_CHECKED;
+/* One of engine_checkpoints.from that no job has taken up; NULL: none. */
+const char *engine_savepoint_unused(struct engine *engine);
 /* false: still running after timeout_us (< 0: for ever). Simulated: steps until the job has ended
  * or nothing is ready; the time does not count. */
 bool engine_job_wait(struct engine_job *job, int64_t timeout_us);

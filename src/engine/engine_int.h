@@ -23,6 +23,7 @@ struct settings { /* parsed values of the table in settings.c */
     bool dml_sync;
     int64_t max_parallelism;
     int64_t checkpoint_interval_ms;
+    const char *savepoint_path, *savepoint_directory;
     struct restart_settings restart;
 };
 
@@ -71,13 +72,15 @@ struct engine_job {
     struct checkpoint_store *store;
     struct checkpoint *from; /* NULL: it begins empty */
     struct job_checkpoints checkpoints;
+    const char *savepoint_directory;
     uint8_t parent[CHECKPOINT_LINEAGE_BYTES]; /* checkpoints.parent, where that is given */
     struct engine_job *next;                  /* under the engine's mutex, as is `listed` */
     bool listed;
     _Atomic uint32_t refs; /* the list's and engine_job_find's */
 };
 
-#define HISTORY_MAX 100 /* jobs that have ended and been released */
+#define SAVEPOINTS_MAX 100 /* engine_checkpoints.from */
+#define HISTORY_MAX    100 /* jobs that have ended and been released */
 
 struct engine {
     struct engine_config config;
@@ -88,6 +91,7 @@ struct engine {
     struct condition supervise;
     struct thread *supervisor; /* NULL: no job has needed one */
     bool supervisor_ends;
+    bool savepoints_used[SAVEPOINTS_MAX]; /* of config.checkpoints.from */
     struct engine_job *jobs;
     uint32_t next_job_id;
     bool stopping;               /* under the mutex, as are */
@@ -154,6 +158,19 @@ enum status recovery_rebuild(struct engine_job *job, struct error *err) STATUS_C
 enum status jobs_start(struct session *session, struct statement *statement, struct arena *arena,
                        const struct query_callbacks *callbacks, struct engine_result *out,
                        struct error *err) STATUS_CHECKED;
+
+/* Reads what the store has to job->from. */
+enum status recovery_load(struct engine_job *job, struct error *err) STATUS_CHECKED;
+/* The directory without what was in it; what comes then has the old lineage as its parent. */
+enum status recovery_begin_anew(struct engine_job *job, struct error *err) STATUS_CHECKED;
+/* Not a sink with rows that are still to be committed. */
+bool recovery_is_settled(const struct checkpoint_operator *old);
+/* A job's name as a part of a file's. */
+void recovery_put_name(struct buf *out, const char *name, uint32_t ordinal);
+
+/* savepoint.c: the savepoint that the job is to begin with becomes its first checkpoint */
+enum status savepoint_take_up(const struct session *session, struct engine_job *job,
+                              struct error *err) STATUS_CHECKED;
 
 /* Makes an attempt, which is not run yet. */
 enum status attempt_new(struct engine_job *job, struct job **out, struct error *err) STATUS_CHECKED;

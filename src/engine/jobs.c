@@ -236,6 +236,12 @@ void engine_job_cancel(struct engine_job *job)
     supervisor_wake(job->engine);
 }
 
+void engine_job_drain(struct engine_job *job)
+{
+    job_drain(attempt_hold(job));
+    attempt_release(job);
+}
+
 void engine_job_resume(struct engine_job *job)
 {
     job_collect_resume(attempt_hold(job));

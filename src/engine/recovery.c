@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "os/logger.h"
+#include "os/path.h"
 #include "operator/committer.h"
 #include "state/checkpoint.h"
 
@@ -50,7 +51,7 @@ static enum status count_name(struct engine *engine, const char *name, uint32_t 
     return status;
 }
 
-static void put_name(struct buf *out, const char *name, uint32_t ordinal)
+void recovery_put_name(struct buf *out, const char *name, uint32_t ordinal)
 {
     size_t first = out->length;
     for (const char *at = name; *at; at++) {
@@ -77,7 +78,7 @@ static enum status open_store(struct engine_job *job, const char *data, struct e
     TRY(count_name(engine, job->plan->job_name, &ordinal, err));
     buf_init(&path, LIST_BYTES_MAX);
     buf_printf(&path, "%s/checkpoints/", data);
-    put_name(&path, job->plan->job_name, ordinal);
+    recovery_put_name(&path, job->plan->job_name, ordinal);
     enum status status = buf_check(&path, "the path of a job's checkpoints", err);
     if (status == OK)
         status = checkpoint_store_open(&job->store, engine->config.context->io, buf_text(&path),
@@ -96,12 +97,16 @@ static const struct plan_node *find_node(const struct plan *plan, const char *st
     return NULL;
 }
 
-/* Of sinks only what is not committed yet can be lost. */
-static bool is_settled_sink(const struct checkpoint_operator *old)
+static bool is_sink(const struct checkpoint_operator *old)
+{
+    return strncmp(old->shape, "sink ", 5) == 0;
+}
+
+bool recovery_is_settled(const struct checkpoint_operator *old)
 {
     struct committer_state state = {0};
-    bool settled = strncmp(old->shape, "sink ", 5) == 0;
-    if (settled && old->blob_count > 0)
+    bool settled = true;
+    if (is_sink(old) && old->blob_count > 0)
         settled =
             committer_state_load(&state, old->blobs[0].data, old->blobs[0].length, NULL) == OK &&
             state.count == 0;
@@ -117,7 +122,7 @@ static void list_differences(struct buf *out, const struct plan *plan,
         const struct checkpoint_operator *old = &from->operators[i];
         const struct plan_node *node = find_node(plan, old->name);
         const char *what = NULL;
-        if (is_settled_sink(old))
+        if (is_sink(old) && recovery_is_settled(old)) /* nothing of it can be lost */
             continue;
         if (!node)
             what = "is not part of the statement any more: it would be left behind";
@@ -161,7 +166,7 @@ static enum status check_fit(const struct engine_job *job, struct error *err)
 /* ---- open ---- */
 
 /* The directory without what was in it; what comes then has the old lineage as its parent. */
-static enum status begin_anew(struct engine_job *job, struct error *err)
+enum status recovery_begin_anew(struct engine_job *job, struct error *err)
 {
     struct engine *engine = job->engine;
     struct io *io = engine->config.context->io;
@@ -197,13 +202,13 @@ enum status recovery_rebuild(struct engine_job *job, struct error *err)
     logger_write(LOG_WARN, "job",
                  "job '%s': %s: it begins anew and reads its inputs from their start",
                  plan->job_name, gone.text);
-    TRY(begin_anew(job, err));
+    TRY(recovery_begin_anew(job, err));
     job->checkpoints.store = job->store;
     job->checkpoints.from = NULL;
     return OK;
 }
 
-static enum status load(struct engine_job *job, struct error *err)
+enum status recovery_load(struct engine_job *job, struct error *err)
 {
     struct buf damage;
     buf_init(&damage, LIST_BYTES_MAX);
@@ -228,12 +233,24 @@ static enum status find_data(const struct session *session, const struct engine_
     if (!config->directory || !session->settings.checkpoint_interval_ms ||
         job->statement.kind != STATEMENT_INSERT)
         return OK;
-    bool needed = !job->plan->bounded || session_was_set(session, CHECKPOINT_INTERVAL);
+    bool needed = !job->plan->bounded || session_was_set(session, CHECKPOINT_INTERVAL) ||
+                  config->from || session->settings.savepoint_path;
     enum status status = config->directory(config->context, needed, out, err);
     if (status == ERR_LOCKED)
         error_hint(err, "another leat works on this data directory: give a different --data, or "
                         "SET '" CHECKPOINT_INTERVAL "' = '0 ms' to run without checkpoints");
     return status;
+}
+
+static enum status keep_savepoint_directory(const struct session *session, struct engine_job *job,
+                                            const char *data, struct error *err)
+{
+    const char *set = session->settings.savepoint_directory;
+    char absolute[LIST_BYTES_MAX]; /* for who is told of it, and may work somewhere else */
+    path_absolute(data, absolute, sizeof(absolute));
+    job->savepoint_directory = set ? arena_strndup(&job->arena, set, strlen(set))
+                                   : arena_printf(&job->arena, "%s/savepoints", absolute);
+    return arena_check(&job->arena, "a job", err);
 }
 
 static bool is_same_statement(const struct engine_job *job)
@@ -246,16 +263,22 @@ enum status recovery_open(struct session *session, struct engine_job *job, bool 
 {
     const char *data;
     TRY(find_data(session, job, &data, err));
+    if (!data && session->settings.savepoint_path)
+        return error_set(err, ERR_OPTION,
+                         "job '%s' has no checkpoints, and cannot go on from a savepoint",
+                         job->plan->job_name);
     if (!data)
         return OK;
     TRY(open_store(job, data, err));
-    TRY(load(job, err));
+    TRY(recovery_load(job, err));
+    TRY(keep_savepoint_directory(session, job, data, err));
+    TRY(savepoint_take_up(session, job, err));
     if (job->from && job->from->end == CHECKPOINT_FINISHED) {
         *finished = is_same_statement(job) && !job->engine->config.checkpoints.again &&
                     !session->sql.restricted; /* who asks over HTTP asks anew */
         if (*finished)
             return OK;
-        TRY(begin_anew(job, err));
+        TRY(recovery_begin_anew(job, err));
     }
     if (job->from) {
         TRY(check_fit(job, err));
@@ -280,7 +303,7 @@ enum status recovery_again(struct engine_job *job, struct error *err)
     checkpoint_free(job->from);
     job->from = NULL;
     job->store = job->checkpoints.store = store;
-    enum status status = load(job, err);
+    enum status status = recovery_load(job, err);
     job->checkpoints.from = job->from;
     if (job->from) /* its own: the history goes on */
         job->checkpoints.parent = NULL;

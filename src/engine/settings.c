@@ -81,6 +81,24 @@ static const struct option_def SETTINGS[] = {
      .help = "From one checkpoint of a job to the next, where anything has changed; 0: none are "
              "made, and a job that is started again begins anew. A job with an end has checkpoints "
              "where a data directory is named (--data, --broker, --http) or this is set."},
+    {.key = "execution.checkpointing.savepoint-dir",
+     .kind = OPTION_STRING,
+     AT(savepoint_directory),
+     .help = "Where savepoints of the jobs that follow are made; default: savepoints in the data "
+             "directory. state.savepoints.dir is the same."},
+    {.key = "state.savepoints.dir",
+     .kind = OPTION_STRING,
+     AT(savepoint_directory),
+     .help = "As execution.checkpointing.savepoint-dir."},
+    {.key = "execution.state-recovery.path",
+     .kind = OPTION_STRING,
+     AT(savepoint_path),
+     .help = "The savepoint that the job of the next INSERT goes on from, as --from. "
+             "execution.savepoint.path is the same."},
+    {.key = "execution.savepoint.path",
+     .kind = OPTION_STRING,
+     AT(savepoint_path),
+     .help = "As execution.state-recovery.path."},
     {.key = "restart-strategy.type",
      .kind = OPTION_ENUM,
      AT(restart.type_choice),

@@ -12,6 +12,9 @@
  * over when the last one is durable. Where it holds rows of exactly-once sinks, it does not say yet
  * that it is the last; once they are committed, one more manifest does, without them.
  *
+ * A savepoint is a checkpoint that is copied once its rows are committed; meanwhile no other begins
+ * (savepoint.c).
+ *
  * A checkpoint that fails takes nothing away: what it had is part of the next one. One that cannot
  * be taken now (ERR_AGAIN: a source is in the middle of what cannot be read again) is no failure.
  */
@@ -123,11 +126,13 @@ static uint32_t collect_blobs(struct job *job, const struct plan_node *node, str
     return count;
 }
 
-static enum status commit(struct coordinator *coordinator, struct error *err)
+/* The manifest of the epoch: into the store, or, when that has it, with all of it to a savepoint.
+ */
+static enum status write_manifest(struct coordinator *coordinator, bool saves, struct error *err)
 {
     struct job *job = job_of(coordinator);
     const struct plan *plan = job->request.plan;
-    coordinator->settles = coordinator->is_last && !commits_settled(coordinator);
+    struct checkpoint_store *store = job->request.checkpoints->store;
     struct checkpoint manifest = {.job_name = plan->job_name,
                                   .epoch = atomic_load(&job->epoch),
                                   .created_us = io_wall_us(job->runtime->settings.io),
@@ -137,6 +142,7 @@ static enum status commit(struct coordinator *coordinator, struct error *err)
                                   .next_operator_id = coordinator->next_operator_id};
     memcpy(manifest.lineage, coordinator->lineage, sizeof(manifest.lineage));
     memcpy(manifest.parent, coordinator->parent, sizeof(manifest.parent));
+    manifest.parent_epoch = coordinator->parent_epoch;
     uint32_t host_count = 0, used = 0;
     for (uint32_t t = 0; t < job->task_count; t++)
         host_count += job->tasks[t].host_count;
@@ -160,11 +166,39 @@ static enum status commit(struct coordinator *coordinator, struct error *err)
         used += operator->blob_count;
     }
     manifest.operators = operators;
-    if (status == OK)
-        status = checkpoint_commit(job->request.checkpoints->store, &manifest, err);
+    if (status == OK && saves)
+        status =
+            checkpoint_copy_out(store, &manifest, coordinator->savepoint.request.directory, err);
+    else if (status == OK)
+        status = checkpoint_commit(store, &manifest, err);
     mem_free(operators);
     mem_free(blobs);
     return status;
+}
+
+static enum status commit(struct coordinator *coordinator, struct error *err)
+{
+    coordinator->settles = coordinator->is_last && !commits_settled(coordinator);
+    return write_manifest(coordinator, false, err);
+}
+
+/* The I/O job's outcome. */
+static void note_written(struct coordinator *coordinator, enum status status,
+                         const struct error *err)
+{
+    mutex_lock(&coordinator->mutex);
+    coordinator->written = *err;
+    if (status != OK && err->code == OK)
+        coordinator->written.code = status;
+    mutex_unlock(&coordinator->mutex);
+}
+
+static void save_job(struct io_job *io_job)
+{
+    struct coordinator *coordinator = container_of(io_job, struct coordinator, io_job);
+    struct error err = {0};
+    enum status status = write_manifest(coordinator, true, &err);
+    note_written(coordinator, status, &err);
 }
 
 static void write_job(struct io_job *io_job)
@@ -186,11 +220,7 @@ static void write_job(struct io_job *io_job)
         status = commit(coordinator, &err);
     free_blocks(coordinator, coordinator->io_blocks);
     coordinator->io_blocks = NULL;
-    mutex_lock(&coordinator->mutex);
-    coordinator->written = err;
-    if (status != OK && err.code == OK)
-        coordinator->written.code = status;
-    mutex_unlock(&coordinator->mutex);
+    note_written(coordinator, status, &err);
 }
 
 static void write_done(struct io_job *io_job)
@@ -202,12 +232,10 @@ static void write_done(struct io_job *io_job)
     mutex_unlock(&coordinator->mutex);
 }
 
-static void start_writing(struct coordinator *coordinator, struct state_block *blocks, bool commits)
+static void start_io(struct coordinator *coordinator, void (*run)(struct io_job *io_job))
 {
     struct io_pool *pool = job_of(coordinator)->request.context->io_pool;
-    coordinator->io_blocks = blocks;
-    coordinator->commits = commits;
-    coordinator->io_job = (struct io_job){.run = write_job, .done = write_done};
+    coordinator->io_job = (struct io_job){.run = run, .done = write_done};
     mutex_lock(&coordinator->mutex);
     coordinator->writing = true;
     coordinator->written = (struct error){0};
@@ -216,8 +244,15 @@ static void start_writing(struct coordinator *coordinator, struct state_block *b
         io_pool_submit(pool, &coordinator->io_job);
         return;
     }
-    write_job(&coordinator->io_job);
+    run(&coordinator->io_job);
     write_done(&coordinator->io_job);
+}
+
+static void start_writing(struct coordinator *coordinator, struct state_block *blocks, bool commits)
+{
+    coordinator->io_blocks = blocks;
+    coordinator->commits = commits;
+    start_io(coordinator, write_job);
 }
 
 /* ---- one checkpoint ---- */
@@ -238,6 +273,7 @@ static void begin(struct coordinator *coordinator, enum checkpoint_end end)
     coordinator->phase = COORDINATOR_COLLECTS;
     coordinator->end = end;
     coordinator->is_last = end != CHECKPOINT_RUNNING;
+    savepoint_begin(coordinator, coordinator->is_last);
     coordinator->begun = false;
     coordinator->bytes = 0;
     coordinator->begun_us = io_monotonic_us(job->runtime->settings.io);
@@ -287,15 +323,21 @@ static void resolve(struct coordinator *coordinator, const struct error *failure
     coordinator->phase = COORDINATOR_IDLE;
     if (good)
         commits_release(coordinator, atomic_load(&job->epoch));
-    if (!coordinator->is_last) {
+    if (coordinator->savepoint.taken && !good)
+        savepoint_answer(coordinator, failure);
+    if (!coordinator->is_last)
         wake_tasks(job);
-        return;
-    }
     if (good && coordinator->settles) {
         coordinator->phase = COORDINATOR_SETTLES;
         return;
     }
-    coordinator->is_over = true;
+    if (coordinator->savepoint.taken) {
+        coordinator->phase = COORDINATOR_SAVES;
+        return;
+    }
+    coordinator->is_over = coordinator->is_last;
+    if (!coordinator->is_last)
+        return;
     if (good || failure->code == ERR_AGAIN)
         return;
     struct error err = *failure;
@@ -345,6 +387,30 @@ static void collect(struct coordinator *coordinator)
         task_wake(&coordinator->task);
 }
 
+/* The checkpoint is durable; once its rows are committed it is copied. */
+static void save(struct coordinator *coordinator)
+{
+    mutex_lock(&coordinator->mutex);
+    bool writing = coordinator->writing;
+    struct error written = coordinator->written;
+    mutex_unlock(&coordinator->mutex);
+    if (writing)
+        return;
+    if (!coordinator->savepoint.copying) {
+        if (!commits_settled(coordinator))
+            return;
+        coordinator->savepoint.copying = true;
+        start_io(coordinator, save_job);
+        if (!job_of(coordinator)->request.context->io_pool)
+            task_wake(&coordinator->task);
+        return;
+    }
+    coordinator->savepoint.copying = false;
+    savepoint_answer(coordinator, written.code == OK ? NULL : &written);
+    coordinator->phase = COORDINATOR_IDLE;
+    coordinator->is_over = coordinator->is_last;
+}
+
 /* ---- when ---- */
 
 /* All rows are committed: the end is written down, with nothing left to commit. */
@@ -372,7 +438,7 @@ static int64_t look(struct coordinator *coordinator)
         begin(coordinator, CHECKPOINT_FINISHED);
     } else if (atomic_load(&coordinator->stop)) {
         begin(coordinator, CHECKPOINT_STOPPED);
-    } else if (atomic_load(&coordinator->asked)) {
+    } else if (atomic_load(&coordinator->asked) || savepoint_due(coordinator)) {
         begin(coordinator, CHECKPOINT_RUNNING);
     } else if (interval_us && atomic_load(&coordinator->changed)) {
         due_us = coordinator->begun_us + interval_us;
@@ -402,6 +468,7 @@ enum step_result coordinator_step(struct task *task)
         runtime_timer(job->runtime, task, INT64_MAX);
         if (!coordinator->is_over && coordinator->begun)
             checkpoint_abort(checkpoints_of(coordinator)->store);
+        savepoint_over(coordinator);
         return STEP_ENDED;
     }
     if (coordinator->phase == COORDINATOR_COLLECTS)
@@ -409,6 +476,8 @@ enum step_result coordinator_step(struct task *task)
     int64_t look_us = INT64_MAX, commits_us = commits_step(coordinator);
     if (coordinator->phase == COORDINATOR_SETTLES && commits_settled(coordinator))
         write_end(coordinator);
+    if (coordinator->phase == COORDINATOR_SAVES)
+        save(coordinator);
     if (coordinator->phase == COORDINATOR_IDLE && !coordinator->is_over)
         look_us = look(coordinator);
     runtime_timer(job->runtime, task, look_us < commits_us ? look_us : commits_us);
@@ -442,6 +511,7 @@ static void take_lineage(struct coordinator *coordinator, struct io *io,
     if (from && !checkpoints->parent) {
         memcpy(coordinator->lineage, from->lineage, sizeof(coordinator->lineage));
         memcpy(coordinator->parent, from->parent, sizeof(coordinator->parent));
+        coordinator->parent_epoch = from->parent_epoch;
         return;
     }
     io->ops->random(io, coordinator->lineage, sizeof(coordinator->lineage));

@@ -147,6 +147,12 @@ void job_stop(struct job *job)
         wake_all(job);
 }
 
+void job_drain(struct job *job)
+{
+    atomic_store(&job->satisfied, true);
+    wake_all(job);
+}
+
 void job_barrier(struct job *job)
 {
     mutex_lock(&job->mutex);

@@ -99,6 +99,8 @@ void job_run(struct job *job);
  * end. A cancel overrides a stop under way. */
 void job_stop(struct job *job);
 void job_cancel(struct job *job);
+/* As if the input had ended: every window is complete, and the job finishes. */
+void job_drain(struct job *job);
 /* False: the time ran out. timeout_us < 0 waits for ever. Not for simulated runtimes. */
 bool job_wait(struct job *job, int64_t timeout_us);
 /* The job must have ended. */
@@ -109,6 +111,25 @@ void job_collect_resume(struct job *job);
  * before. job_status().epochs_done counts those that have passed every task. With checkpoints:
  * makes one, after the one that is being made. */
 void job_barrier(struct job *job);
+
+/* A savepoint: a checkpoint as a directory of its own (state/checkpoint.h), with no rows that are
+ * still to be committed. */
+enum savepoint_then {
+    SAVEPOINT_GO_ON,
+    SAVEPOINT_STOP,  /* it is the last checkpoint of job_stop */
+    SAVEPOINT_DRAIN, /* of job_drain: nothing can go on from it */
+};
+struct job_savepoint {
+    const char *directory; /* borrowed until done; made, or empty */
+    enum savepoint_then then;
+    /* Once, from a worker, which must not be made to wait. error NULL: it is there. */
+    void (*done)(void *context, const struct error *error);
+    void *context;
+};
+/* Begins one; on failure done is not called. ERR_EXISTS: one is being made; ERR_CLOSED: the job has
+ * ended; ERR_UNSUPPORTED: it has no checkpoints. */
+enum status job_savepoint(struct job *job, const struct job_savepoint *request,
+                          struct error *err) STATUS_CHECKED;
 
 struct job_status {
     enum job_state state;

@@ -221,10 +221,19 @@ void task_close(struct task *task);
 
 /* ---- jobs */
 
+/* One that somebody waits for (savepoint.c). */
+struct savepoint {
+    struct job_savepoint request;
+    bool wanted, over; /* over: the coordinator has ended */
+    bool taken;        /* of the epoch being made */
+    bool copying;      /* its I/O job is under way */
+};
+
 enum coordinator_phase {
     COORDINATOR_IDLE,
     COORDINATOR_COLLECTS,
     COORDINATOR_SETTLES, /* the last checkpoint is durable; its rows are being committed */
+    COORDINATOR_SAVES,   /* a checkpoint is durable: committed, then copied as a savepoint */
 };
 
 /* Makes the job's checkpoints: a task that is woken by what it waits for. */
@@ -236,6 +245,7 @@ struct coordinator {
     } * ids; /* by plan node */
     uint32_t next_operator_id;
     uint8_t lineage[CHECKPOINT_LINEAGE_BYTES], parent[CHECKPOINT_LINEAGE_BYTES];
+    uint64_t parent_epoch;
     struct operator_history history;
     struct committer **committers; /* by plan node; NULL: none */
     struct wake wake;              /* of the task */
@@ -263,6 +273,7 @@ struct coordinator {
     bool commits; /* the I/O job is the epoch's last */
     uint64_t bytes;
     int64_t begun_us; /* monotonic */
+    struct savepoint savepoint;
     struct io_job io_job;
     struct state_block *io_blocks;
 };
@@ -320,6 +331,13 @@ bool commits_settled(struct coordinator *coordinator); /* nothing is left to com
 /* No more commits; false: one is under way, a wake follows. */
 bool commits_end(struct coordinator *coordinator);
 bool commits_why(struct job *job, struct buf *out);
+
+/* savepoint.c; the coordinator's own */
+bool savepoint_due(struct coordinator *coordinator); /* asked for, not to wait for the job's end */
+void savepoint_begin(struct coordinator *coordinator, bool is_last); /* an epoch begins */
+/* To whom it was made for, if it was; error NULL: it is there. */
+void savepoint_answer(struct coordinator *coordinator, const struct error *error);
+void savepoint_over(struct coordinator *coordinator); /* none will be made any more */
 
 /* snapshot.c: a task's part of a checkpoint */
 void snapshot_begin(struct task *task);

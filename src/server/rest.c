@@ -1,8 +1,27 @@
-/* rest.c - health, info, the description of the API itself. */
+/* rest.c - health, info, the description of the API itself; reading a request's body. */
+#include <jansson.h>
+
 #include "server/server_int.h"
 
 #include <stdio.h>
 #include <unistd.h>
+
+enum status rest_body(struct request *request, json_t **out, struct error *err)
+{
+    const struct buf *body = &request->exchange->body;
+    json_error_t where;
+    json_set_alloc_funcs(mem_alloc, mem_free); /* the same each time */
+    *out = body->length ? json_loadb((const char *)body->data, body->length, 0, &where)
+                        : json_object();
+    if (*out && json_is_object(*out))
+        return OK;
+    json_decref(*out);
+    *out = NULL;
+    return body->length
+               ? error_set(err, ERR_SYNTAX, "the body is no JSON object: line %d, column %d: %s",
+                           where.line, where.column, where.text)
+               : error_memory(err, "a request", 0);
+}
 
 enum status rest_health(struct request *request, struct error *err)
 {

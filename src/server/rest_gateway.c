@@ -1,27 +1,10 @@
-/* rest_gateway.c - the routes of the statement API: bodies read by jansson, the rest is gateway.h.
+/* rest_gateway.c - the routes of the statement API: what is behind them is gateway.h.
  */
 #include <jansson.h>
 
 #include "server/server_int.h"
 
 #define PROPERTIES_MAX 256
-
-static enum status read_body(struct request *request, json_t **out, struct error *err)
-{
-    const struct buf *body = &request->exchange->body;
-    json_error_t where;
-    json_set_alloc_funcs(mem_alloc, mem_free); /* the same each time */
-    *out = body->length ? json_loadb((const char *)body->data, body->length, 0, &where)
-                        : json_object();
-    if (*out && json_is_object(*out))
-        return OK;
-    json_decref(*out);
-    *out = NULL;
-    return body->length
-               ? error_set(err, ERR_SYNTAX, "the body is no JSON object: line %d, column %d: %s",
-                           where.line, where.column, where.text)
-               : error_memory(err, "a request", 0);
-}
 
 static enum status need_engine(struct request *request, struct error *err)
 {
@@ -71,7 +54,7 @@ enum status rest_session_open(struct request *request, struct error *err)
     size_t count = 0;
     json_t *body;
     TRY(need_engine(request, err));
-    TRY(read_body(request, &body, err));
+    TRY(rest_body(request, &body, err));
     enum status status = read_properties(json_object_get(body, "properties"), pairs, &count, err);
     if (status == OK)
         status = gateway_session_open(request->server->gateway, pairs, count, handle, err);
@@ -113,7 +96,7 @@ static enum status read_statement(struct request *request, json_t **body, struct
                                   struct error *err)
 {
     TRY(need_engine(request, err));
-    TRY(read_body(request, body, err));
+    TRY(rest_body(request, body, err));
     *out = text_of(json_object_get(*body, "statement"));
     if (out->data)
         return OK;

@@ -1,8 +1,11 @@
-/* rest_jobs.c - jobs: their list, one with its operators, why, stop, cancel. */
+/* rest_jobs.c - jobs: their list, one with its operators, why, stop, cancel, savepoints. */
+#include <jansson.h>
+
 #include "server/server_int.h"
 
-#define REPORTS_MAX   4096
-#define WHY_BYTES_MAX (64u << 10)
+#define REPORTS_MAX    4096
+#define WHY_BYTES_MAX  (64u << 10)
+#define PATH_BYTES_MAX 8192
 
 static void add_time_ms(struct buf *out, const char *name, int64_t time_us)
 {
@@ -204,9 +207,74 @@ static enum status end_job(struct request *request, void (*end)(struct engine_jo
     return status;
 }
 
+static enum status make_savepoint(struct request *request, struct engine_job *job,
+                                  const char *directory, enum savepoint_then then,
+                                  struct error *err)
+{
+    struct buf path;
+    buf_init(&path, PATH_BYTES_MAX);
+    enum status status = engine_job_savepoint(job, directory, then, &path, err);
+    if (status == OK) {
+        buf_append_byte(&request->out, '{');
+        json_add_text(&request->out, "path", buf_text(&path));
+        buf_append_byte(&request->out, '}');
+    }
+    buf_fini(&path);
+    return status;
+}
+
+/* The job in the path, which must not have ended, a reference; *body: of the request. */
+static enum status take_job(struct request *request, struct engine_job **out, json_t **body,
+                            struct error *err)
+{
+    struct job_summary *summary = mem_calloc(1, sizeof(*summary));
+    if (!summary)
+        return error_memory(err, "a job", sizeof(*summary));
+    enum status status = find_job(request, out, summary, err);
+    if (status == OK && !*out)
+        status = error_set(err, ERR_CLOSED, "job '%s' has ended", summary->name);
+    if (status == OK)
+        status = rest_body(request, body, err);
+    if (status != OK)
+        engine_job_unref(*out);
+    mem_free(summary);
+    return status;
+}
+
+enum status rest_job_savepoint(struct request *request, struct error *err)
+{
+    struct engine_job *job;
+    json_t *body;
+    TRY(take_job(request, &job, &body, err));
+    const char *directory = json_string_value(json_object_get(body, "directory"));
+    enum status status = make_savepoint(request, job, directory, SAVEPOINT_GO_ON, err);
+    json_decref(body);
+    engine_job_unref(job);
+    return status;
+}
+
 enum status rest_job_stop(struct request *request, struct error *err)
 {
-    return end_job(request, engine_job_stop, err);
+    struct engine_job *job;
+    json_t *body;
+    TRY(take_job(request, &job, &body, err));
+    const char *directory = json_string_value(json_object_get(body, "directory"));
+    bool drain = json_is_true(json_object_get(body, "drain"));
+    enum status status = OK;
+    if (directory) {
+        status =
+            make_savepoint(request, job, directory, drain ? SAVEPOINT_DRAIN : SAVEPOINT_STOP, err);
+    } else {
+        if (drain)
+            engine_job_drain(job);
+        else
+            engine_job_stop(job);
+        request->status = 202;
+        buf_append_text(&request->out, "{}");
+    }
+    json_decref(body);
+    engine_job_unref(job);
+    return status;
 }
 
 enum status rest_job_cancel(struct request *request, struct error *err)

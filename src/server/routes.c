@@ -5,6 +5,17 @@
 
 static const struct route_field JOB_ID[] = {
     {"id", FIELD_PATH, "integer", true, "number of the job"}, {NULL}};
+static const struct route_field JOB_SAVEPOINT[] = {
+    {"id", FIELD_PATH, "integer", true, "number of the job"},
+    {"directory", FIELD_BODY, "string", false,
+     "where it gets a directory of its own; default: execution.checkpointing.savepoint-dir"},
+    {NULL}};
+static const struct route_field JOB_STOP[] = {
+    {"id", FIELD_PATH, "integer", true, "number of the job"},
+    {"directory", FIELD_BODY, "string", false, "where its savepoint gets a directory of its own"},
+    {"drain", FIELD_BODY, "boolean", false,
+     "as if the input had ended: open windows are written, and nothing can go on from it"},
+    {NULL}};
 static const struct route_field TABLE_NAME[] = {
     {"name", FIELD_PATH, "string", true, "name of the table or view"}, {NULL}};
 static const struct route_field TOPIC_NAME[] = {
@@ -73,8 +84,14 @@ const struct route ROUTES[] = {
     {HTTP_GET, "/api/v1/jobs/{id}/why", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job_why, "whyJob", "Jobs",
      "Why the job gives no output, in a sentence or two, with the option that helps.",
      "{\"why\":\"...\"}", JOB_ID},
-    {HTTP_POST, "/api/v1/jobs/{id}/stop", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job_stop, "stopJob",
-     "Jobs", "Ends the job: its sources stop, what was read is written.", "{} (202)", JOB_ID},
+    {HTTP_POST, "/api/v1/jobs/{id}/savepoints", ROUTE_TOKEN, ROUTE_ON_SQL, rest_job_savepoint,
+     "savepointJob", "Jobs", "Makes a savepoint, and answers with its path when it is there.",
+     "{\"path\":\"/savepoints/savepoint-totals-0a1b2c\"}", JOB_SAVEPOINT},
+    {HTTP_POST, "/api/v1/jobs/{id}/stop", ROUTE_TOKEN, ROUTE_ON_SQL, rest_job_stop, "stopJob",
+     "Jobs",
+     "Ends the job: its sources stop, what was read is written. With a directory, the answer comes "
+     "when its last savepoint is there, as of savepointJob.",
+     "{} (202)", JOB_STOP},
     {HTTP_POST, "/api/v1/jobs/{id}/cancel", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job_cancel,
      "cancelJob", "Jobs", "Ends the job at once.", "{} (202)", JOB_ID},
     {HTTP_GET, "/api/v1/tables", ROUTE_TOKEN, ROUTE_ON_POOL, rest_tables, "listTables", "Tables",

@@ -61,6 +61,11 @@ void address_forget(struct io *io, const char *directory);
 void openapi_write(struct buf *out);
 
 /* rest*.c: handlers of the table */
+/* rest.c: the body, a JSON object (an empty one where there is no body), to be json_decref()ed */
+struct json_t;
+enum status rest_body(struct request *request, struct json_t **out,
+                      struct error *err) STATUS_CHECKED;
+
 enum status rest_health(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_info(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_openapi(struct request *request, struct error *err) STATUS_CHECKED;
@@ -69,6 +74,7 @@ enum status rest_job(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job_why(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job_stop(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job_cancel(struct request *request, struct error *err) STATUS_CHECKED;
+enum status rest_job_savepoint(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_tables(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_table(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_topics(struct request *request, struct error *err) STATUS_CHECKED;

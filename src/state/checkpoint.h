@@ -43,6 +43,7 @@ struct checkpoint {     /* a manifest */
      * they have applied. Made new wherever it could be: a job that begins, a savepoint taken up. */
     uint8_t lineage[CHECKPOINT_LINEAGE_BYTES];
     uint8_t parent[CHECKPOINT_LINEAGE_BYTES]; /* which it came from; zeros: none */
+    uint64_t parent_epoch;                    /* of the savepoint it came from; 0: of none */
     const char *statement;                    /* plan.fingerprint */
     enum checkpoint_end end;
     uint32_t next_operator_id;
@@ -92,6 +93,20 @@ enum status checkpoint_block(struct checkpoint_store *store, const struct state_
 enum status checkpoint_commit(struct checkpoint_store *store, struct checkpoint *manifest,
                               struct error *err) STATUS_CHECKED;
 void checkpoint_abort(struct checkpoint_store *store);
+
+/* ---- savepoints: a checkpoint with all that it consists of in a directory of its own */
+
+/* Copies the newest checkpoint of the store to a directory, which is made, or empty. The caller
+ * fills in the manifest as for checkpoint_commit. Nothing is left of it when it fails. */
+enum status checkpoint_copy_out(const struct checkpoint_store *store, struct checkpoint *manifest,
+                                const char *directory, struct error *err) STATUS_CHECKED;
+/* Finds and checks the newest one in a directory, or that of a manifest's path. The directory goes
+ * to `where`. Not for one that is at work. */
+enum status checkpoint_load(struct io *io, const char *path, struct checkpoint **out, char *where,
+                            size_t where_bytes, struct error *err) STATUS_CHECKED;
+/* Makes it the first checkpoint of an empty store, in a new lineage that came from its. */
+enum status checkpoint_copy_in(struct checkpoint_store *store, const struct checkpoint *from,
+                               const char *directory, struct error *err) STATUS_CHECKED;
 
 /* ---- reading */
 

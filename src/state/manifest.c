@@ -1,12 +1,12 @@
-/* manifest.c - a manifest as bytes (version 3, little-endian), two equal copies one after the
+/* manifest.c - a manifest as bytes (version 4, little-endian), two equal copies one after the
  * other:
  *
  *   copy: u32 magic "LKM1" | u32 CRC32C of all that follows | u32 bytes that follow this field
  *         u16 version | u8 end | u8 0 | u64 epoch | i64 created | lineage (16) | parent (16)
- *         u32 next operator id | u64 next segment | u64 live bytes | text job name | text statement
- *         varint the epoch that wrote key group 0 whole | ... of key group 127
- *         varint operators: u32 id | text name | text shape | text upstream | varint blobs: bytes
- *         varint segments: u64 number | u64 size | u64 last epoch
+ *         u64 parent epoch | u32 next operator id | u64 next segment | u64 live bytes | text job
+ * name | text statement varint the epoch that wrote key group 0 whole | ... of key group 127 varint
+ * operators: u32 id | text name | text shape | text upstream | varint blobs: bytes varint segments:
+ * u64 number | u64 size | u64 last epoch
  *
  * Text and bytes: varint length, content. A text has no NUL in it. One good copy is enough.
  */
@@ -16,7 +16,7 @@
 #include "base/must.h"
 
 #define MAGIC        0x314d4b4cu /* "LKM1" */
-#define VERSION      3
+#define VERSION      4
 #define HEADER_BYTES 12u
 #define ARENA_MAX    ((size_t)1 << 30)
 #define PIECE_MIN    4u /* bytes that an operator, a blob or a segment takes at least; see counts */
@@ -36,6 +36,7 @@ static void put_body(const struct checkpoint *checkpoint, struct buf *out)
     state_put_u64(out, (uint64_t)checkpoint->created_us);
     buf_append(out, checkpoint->lineage, CHECKPOINT_LINEAGE_BYTES);
     buf_append(out, checkpoint->parent, CHECKPOINT_LINEAGE_BYTES);
+    state_put_u64(out, checkpoint->parent_epoch);
     state_put_u32(out, checkpoint->next_operator_id);
     state_put_u64(out, checkpoint->next_segment);
     state_put_u64(out, checkpoint->live_bytes);
@@ -138,6 +139,7 @@ static void get_body(struct state_bytes *in, struct checkpoint *out)
     out->created_us = (int64_t)state_get_u64(in);
     get_lineage(in, out->lineage);
     get_lineage(in, out->parent);
+    out->parent_epoch = state_get_u64(in);
     out->next_operator_id = state_get_u32(in);
     out->next_segment = state_get_u64(in);
     out->live_bytes = state_get_u64(in);

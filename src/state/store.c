@@ -19,15 +19,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MANIFEST_MAX  ((size_t)1 << 30)
 #define FOLD_MIN      (1u << 19) /* bytes of changes that a round of folds takes at least */
 #define SEGMENT_FOLDS (KEY_GROUP_COUNT / 8) /* a segment with so many folds is full */
 #define MANIFESTS_MAX 4096
 
+void store_path_in(const char *directory, const char *kind, uint64_t number,
+                   char dest[STORE_PATH_MAX])
+{
+    snprintf(dest, STORE_PATH_MAX, "%s/%s-%016" PRIx64, directory, kind, number);
+}
+
 void store_path(const struct checkpoint_store *store, const char *kind, uint64_t number,
                 char dest[STORE_PATH_MAX])
 {
-    snprintf(dest, STORE_PATH_MAX, "%s/%s-%016" PRIx64, store->directory, kind, number);
+    store_path_in(store->directory, kind, number, dest);
 }
 
 enum status checkpoint_store_open(struct checkpoint_store **out, struct io *io,
@@ -114,8 +119,7 @@ struct state_fold checkpoint_fold(const struct checkpoint_store *store)
 
 /* ---- names in the directory ---- */
 
-/* "manifest-0000000000000007" */
-static bool parse_name(const char *name, const char *kind, uint64_t *number)
+bool store_parse_name(const char *name, const char *kind, uint64_t *number)
 {
     size_t length = strlen(kind);
     if (strncmp(name, kind, length) != 0 || name[length] != '-' || strlen(name + length + 1) != 16)
@@ -146,10 +150,10 @@ static enum status prune_one(void *context, const char *name, struct error *err)
     struct checkpoint_store *store = context;
     uint64_t number;
     bool keep = true;
-    if (parse_name(name, "manifest", &number))
+    if (store_parse_name(name, "manifest", &number))
         keep = (store->kept[0].used && number == store->kept[0].epoch) ||
                (store->kept[1].used && number == store->kept[1].epoch);
-    else if (parse_name(name, "segment", &number))
+    else if (store_parse_name(name, "segment", &number))
         keep = is_kept_segment(store, number);
     if (keep)
         return OK;
@@ -268,7 +272,7 @@ static enum status publish(struct checkpoint_store *store, const struct checkpoi
             TRY(io_sync_directory(store->io, store->directory, err));
         store->is_new_file = false;
     }
-    buf_init(&bytes, MANIFEST_MAX);
+    buf_init(&bytes, STORE_MANIFEST_MAX);
     checkpoint_encode(manifest, &bytes);
     enum status status = buf_check(&bytes, "a checkpoint's manifest", err);
     store_path(store, "manifest", manifest->epoch, path);
@@ -316,9 +320,9 @@ static enum status find_one(void *context, const char *name, struct error *err)
 {
     struct found *found = context;
     uint64_t number;
-    if (parse_name(name, "segment", &number) && number >= found->store->next_segment)
+    if (store_parse_name(name, "segment", &number) && number >= found->store->next_segment)
         found->store->next_segment = number + 1;
-    if (!parse_name(name, "manifest", &number))
+    if (!store_parse_name(name, "manifest", &number))
         return OK;
     if (found->count == MANIFESTS_MAX)
         return error_set(err, ERR_LIMIT, "more than %d checkpoints in %s", MANIFESTS_MAX,
@@ -334,7 +338,7 @@ static enum status read_manifest(struct checkpoint_store *store, uint64_t epoch,
     char path[STORE_PATH_MAX];
     struct buf bytes;
     store_path(store, "manifest", epoch, path);
-    buf_init(&bytes, MANIFEST_MAX);
+    buf_init(&bytes, STORE_MANIFEST_MAX);
     enum status status = io_read_file(store->io, path, &bytes, err);
     if (status == OK)
         status = checkpoint_decode(bytes.data, bytes.length, out, err);
@@ -349,9 +353,8 @@ static enum status read_manifest(struct checkpoint_store *store, uint64_t epoch,
     return status;
 }
 
-/* One whole and checked checkpoint. */
-static enum status read_checkpoint(struct checkpoint_store *store, uint64_t epoch,
-                                   struct checkpoint **out, bool *half, struct error *err)
+enum status store_read(struct checkpoint_store *store, uint64_t epoch, struct checkpoint **out,
+                       bool *half, struct error *err)
 {
     struct checkpoint *checkpoint = mem_calloc(1, sizeof(*checkpoint));
     if (!checkpoint)
@@ -393,7 +396,7 @@ static enum status read_newest(struct checkpoint_store *store, const struct foun
         struct segment_list list = {0};
         struct error own = {0};
         bool half = false;
-        enum status status = read_checkpoint(store, found->epochs[i], &checkpoint, &half, &own);
+        enum status status = store_read(store, found->epochs[i], &checkpoint, &half, &own);
         if (is_damage(status)) {
             if (!*out)
                 buf_printf(damage, "%scheckpoint %" PRIu64 ": %s", damage->length ? "; " : "",

@@ -8,6 +8,7 @@
 #define STORE_PATH_MAX      4096
 #define STORE_DIRECTORY_MAX 3072
 #define STORE_RETAINED      2
+#define STORE_MANIFEST_MAX  ((size_t)1 << 30)
 
 struct segment_list {
     struct checkpoint_segment *segments;
@@ -40,6 +41,13 @@ struct checkpoint_store {
     uint64_t written_bytes, fold_bytes;
 };
 
+/* "manifest-0000000000000007" in a directory */
+void store_path_in(const char *directory, const char *kind, uint64_t number,
+                   char dest[STORE_PATH_MAX]);
+bool store_parse_name(const char *name, const char *kind, uint64_t *number);
+/* One whole and checked checkpoint. *half: only one of the manifest's two copies is good. */
+enum status store_read(struct checkpoint_store *store, uint64_t epoch, struct checkpoint **out,
+                       bool *half, struct error *err) STATUS_CHECKED;
 void store_path(const struct checkpoint_store *store, const char *kind, uint64_t number,
                 char dest[STORE_PATH_MAX]);
 /* Every byte of it is as it was written. ERR_CORRUPT, ERR_NOT_FOUND: not. */

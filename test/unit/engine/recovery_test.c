@@ -8,6 +8,7 @@
 #include "connector/sim/sim.h"
 #include "os/logger.h"
 #include "os/simio.h"
+#include "state/checkpoint.h"
 
 static const struct connector_class *const CONNECTORS[] = {&CONNECTOR_SIM, NULL};
 static const struct format_class *const FORMATS[] = {NULL};
@@ -32,22 +33,29 @@ struct world {
     struct engine *engine;
     struct session *session;
     struct error err;
+    const char *data;    /* NULL: /data */
+    const char *from[2]; /* a savepoint */
 };
 
 static enum status directory(void *context, bool needed, const char **out, struct error *err)
 {
-    *out = "/data";
+    const struct world *world = context;
+    *out = world->data ? world->data : "/data";
     return OK;
 }
 
 static enum status open_engine(struct world *world, uint64_t seed)
 {
-    const struct engine_config config = {.registry = &REGISTRY,
-                                         .context = &world->context,
-                                         .simulated = true,
-                                         .seed = seed,
-                                         .batch_rows = 1,
-                                         .checkpoints = {.directory = directory, .is_named = true}};
+    const struct engine_config config = {
+        .registry = &REGISTRY,
+        .context = &world->context,
+        .simulated = true,
+        .seed = seed,
+        .batch_rows = 1,
+        .checkpoints = {.directory = directory,
+                        .context = world,
+                        .from = world->from[0] ? world->from : NULL,
+                        .is_named = true}};
     TRY(engine_new(&world->engine, &config, &world->err));
     return engine_session_new(&world->session, world->engine, &world->err);
 }
@@ -331,4 +339,59 @@ TEST(a_job_that_waits_is_cancelled)
     CHECK_INT(status.state, JOB_CANCELLED);
     engine_job_release(job);
     end(&world);
+}
+
+/* A savepoint after some steps of the job, its path to `path`. False: the job was over by then. */
+static bool save(struct world *world, uint64_t steps, struct buf *path)
+{
+    struct engine_job *job = NULL;
+    struct job_status status;
+    bool skipped;
+    must(execute(world, INSERT, &job, &skipped) == OK);
+    world->err = (struct error){0};
+    for (uint64_t i = 0; i < steps; i++)
+        if (engine_simulate(world->engine, 1) && i % 3 == 0)
+            engine_job_barrier(job);
+    engine_job_status(job, &status);
+    bool saved = !job_state_is_final(status.state) &&
+                 engine_job_savepoint(job, "/saves", SAVEPOINT_GO_ON, path, &world->err) == OK;
+    engine_job_cancel(job);
+    must(engine_job_wait(job, -1));
+    engine_job_release(job);
+    struct checkpoint *checkpoint = NULL;
+    char where[1000];
+    must(!saved || checkpoint_load(world->io, buf_text(path), &checkpoint, where, sizeof(where),
+                                   &world->err) == OK);
+    saved = saved && checkpoint->end == CHECKPOINT_RUNNING; /* it had not read all by then */
+    checkpoint_free(checkpoint);
+    return saved;
+}
+
+TEST(a_savepoint_is_taken_up_twice)
+{
+    uint32_t saved = 0;
+    logger_set_level(LOG_ERROR);
+    for (uint64_t seed = 1; seed < 100; seed++) {
+        struct world world;
+        struct buf path;
+        uint64_t steps = seed % 10;
+        buf_init(&path, 1000);
+        CHECK(begin(&world, seed));
+        if (save(&world, steps, &path)) {
+            struct error err = {0};
+            CHECK_OK(io_remove_tree(world.io, "/data", &err)); /* it needs nothing of the job */
+            for (int fork = 0; fork < 2; fork++) {
+                world.data = fork ? "/other" : "/fork";
+                world.from[0] = buf_text(&path);
+                if (!runs_after(&world, seed))
+                    CHECK_FAIL("seed %d, fork %d: %s", (int)seed, fork, world.err.text);
+                CHECK(engine_savepoint_unused(world.engine) == NULL);
+            }
+            saved++;
+        }
+        buf_fini(&path);
+        end(&world);
+    }
+    printf("# %u savepoints in the middle\n", saved);
+    CHECK(saved > 10);
 }

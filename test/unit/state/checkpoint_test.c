@@ -98,7 +98,8 @@ static enum status see(void *context, const uint8_t *block, const struct state_b
 }
 
 /* The newest checkpoint is `epoch` (0: there is none), with deltas since the full one at `base`. */
-static bool loads(struct io *io, uint64_t epoch, uint64_t base, struct error *err)
+static bool loads_in(struct io *io, const char *directory, uint64_t epoch, uint64_t base,
+                     struct error *err)
 {
     struct checkpoint_store *store;
     struct checkpoint *checkpoint = NULL;
@@ -107,7 +108,7 @@ static bool loads(struct io *io, uint64_t epoch, uint64_t base, struct error *er
     struct buf damage;
     bool good = false;
     buf_init(&damage, 10000);
-    if (checkpoint_store_open(&store, io, DIR, &owner, err) != OK)
+    if (checkpoint_store_open(&store, io, directory, &owner, err) != OK)
         return false;
     if (checkpoint_store_load(store, &checkpoint, &damage, err) != OK)
         goto out;
@@ -119,7 +120,8 @@ static bool loads(struct io *io, uint64_t epoch, uint64_t base, struct error *er
     snprintf(text, sizeof(text), "blob %d", (int)epoch);
     const struct checkpoint_operator *source = checkpoint_find(checkpoint, "Source(t)");
     if (checkpoint->epoch != epoch || !source || source->id != 3 || source->blob_count != 2 ||
-        !str_eq(source->blobs[0], str_of(text)) || checkpoint->lineage[2] != 3 ||
+        !str_eq(source->blobs[0], str_of(text)) ||
+        (checkpoint->parent_epoch ? checkpoint->parent : checkpoint->lineage)[2] != 3 ||
         checkpoint_find(checkpoint, "nothing"))
         goto out;
     if (checkpoint_reader_new(&reader, store, checkpoint, err) != OK ||
@@ -134,6 +136,11 @@ out:
     checkpoint_store_close(store);
     buf_fini(&damage);
     return good;
+}
+
+static bool loads(struct io *io, uint64_t epoch, uint64_t base, struct error *err)
+{
+    return loads_in(io, DIR, epoch, base, err);
 }
 
 static uint32_t files;
@@ -468,4 +475,96 @@ TEST(no_good_checkpoint_is_an_error)
     checkpoint_store_close(store);
     buf_fini(&damage);
     simio_free(io);
+}
+
+/* ---- savepoints */
+
+/* As make_checkpoint() has committed it. */
+static enum status copy_out(struct checkpoint_store *store, uint64_t epoch, struct error *err)
+{
+    char text[20];
+    snprintf(text, sizeof(text), "blob %d", (int)epoch);
+    const struct str blobs[2] = {str_of(text), {"", 0}};
+    const struct checkpoint_operator operators[2] = {
+        {"Source(t)", "source 1", "up", 3, 2, blobs},
+        {"Group(k)", "group 1", "up", 4, 0, NULL},
+    };
+    struct checkpoint manifest = manifest_of(epoch, operators, 2);
+    return checkpoint_copy_out(store, &manifest, "/save", err);
+}
+
+static enum status copy_in(struct io *io, const char *from, const char *to, struct error *err)
+{
+    struct checkpoint *checkpoint = NULL;
+    struct checkpoint_store *store = NULL;
+    char where[100];
+    enum status status = checkpoint_load(io, from, &checkpoint, where, sizeof(where), err);
+    if (status == OK)
+        status = checkpoint_store_open(&store, io, to, &owner, err);
+    if (status == OK)
+        status = checkpoint_copy_in(store, checkpoint, where, err);
+    checkpoint_store_close(store);
+    checkpoint_free(checkpoint);
+    return status;
+}
+
+static struct checkpoint_store *five_checkpoints(struct io *io, struct error *err)
+{
+    struct checkpoint_store *store;
+    must(checkpoint_store_open(&store, io, DIR, &owner, err) == OK);
+    for (uint64_t epoch = 1; epoch <= 5; epoch++)
+        must(make_checkpoint(store, epoch, epoch == 1, err) == OK);
+    return store;
+}
+
+TEST(a_savepoint_is_all_there_is_to_it)
+{
+    struct error err = {0};
+    struct io *io = simio_new(3);
+    mem_owner_init(&owner, NULL, "test");
+    struct checkpoint_store *store = five_checkpoints(io, &err);
+    CHECK_OK(copy_out(store, 5, &err));
+    CHECK_OK(make_checkpoint(store, 6, false, &err)); /* the segment grows on */
+    checkpoint_store_close(store);
+    simio_crash(io);
+    CHECK_OK(io_remove_tree(io, DIR, &err));
+    CHECK(loads_in(io, "/save", 5, 1, &err));
+    for (int fork = 0; fork < 2; fork++) {
+        char to[20];
+        snprintf(to, sizeof(to), "/fork%d", fork);
+        CHECK_OK(copy_in(io, fork ? "/save/manifest-0000000000000005" : "/save", to, &err));
+        simio_crash(io);
+        CHECK(loads_in(io, to, 5, 1, &err));
+    }
+    CHECK_INT(copy_in(io, "/nowhere", "/fork3", &err), ERR_NOT_FOUND);
+    error_clear(&err);
+    CHECK_INT(copy_in(io, "/save/manifest-0000000000000004", "/fork3", &err), ERR_NOT_FOUND);
+    simio_free(io);
+}
+
+TEST(a_savepoint_that_fails_leaves_nothing)
+{
+    mem_owner_init(&owner, NULL, "test");
+    for (int kind = 0; kind < SIMIO_FAULT_COUNT; kind++) {
+        bool failed = true;
+        for (uint64_t countdown = 1; failed; countdown++) {
+            struct error err = {0};
+            struct io *io = simio_new(countdown);
+            struct checkpoint_store *store = five_checkpoints(io, &err);
+            simio_fail(io, (enum simio_fault)kind, countdown, 28);
+            failed = copy_out(store, 5, &err) != OK;
+            simio_fail(io, (enum simio_fault)kind, 0, 0);
+            files = 0;
+            if (failed &&
+                (!err.text[0] || (io_list(io, "/save", count_file, NULL, NULL) == OK && files)))
+                CHECK_FAIL("call %d of kind %d: %u files, %s", (int)countdown, kind, files,
+                           err.text);
+            if (!failed && !loads_in(io, "/save", 5, 1, &err))
+                CHECK_FAIL("call %d of kind %d: %s", (int)countdown, kind, err.text);
+            err = (struct error){0};
+            CHECK(loads(io, 5, 1, &err)); /* the job's own */
+            checkpoint_store_close(store);
+            simio_free(io);
+        }
+    }
 }
