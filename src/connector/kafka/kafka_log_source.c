@@ -7,10 +7,11 @@
  * overwritten with newlines unless headers are wanted: so a format can read many as one text
  * (run_ends of struct records); the blocks are this reader's own. Compressed batches are
  * decompressed into blocks that are used again; small ones share a block, since a hand-over refers
- * to a limited number of buffers. Reads stop at the high watermark (no transactions yet: it is the
- * last stable offset too), control batches are stepped over. A split that has read everything arms
- * a watch and waits. Owner thread: the task's; the watch fires on the thread that advanced the high
- * watermark.
+ * to a limited number of buffers. Reads stop at the last stable offset and step over what was
+ * aborted (isolation.level read_committed, the default), or stop at the high watermark; control
+ * batches are stepped over. A split that has read everything arms a watch on the high watermark,
+ * without which the last stable offset does not move either, and waits. Owner thread: the task's;
+ * the watch fires on the thread that advanced the high watermark.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,12 +51,14 @@ struct log_source_reader {
     struct log_watch watch;
     struct wake *wake;
     bool armed;
+    int64_t seen_high_watermark; /* when there was nothing more to read */
     struct kafka_position position;
     struct kafka_records own;
     struct plain_pool *pool;
 
     struct buffer *block; /* being read; also referenced by the records once used */
     size_t block_at;      /* of the next batch in it */
+    struct buf aborted;   /* struct log_aborted: those of the block */
     bool in_batch;        /* cursor is open */
     struct record_batch batch;
     struct record_cursor cursor;
@@ -188,6 +191,12 @@ static enum poll_result log_source_discover(struct kafka_source *base, source_sp
     return any ? POLL_ROWS : POLL_WAIT;
 }
 
+/* Up to where a reader of this source is shown anything: Kafka's "latest". */
+static int64_t shown_end(const struct kafka_options *options, const struct log_offsets *offsets)
+{
+    return options->read_committed ? offsets->last_stable : offsets->high_watermark;
+}
+
 static bool log_source_why(struct kafka_source *base, struct buf *out)
 {
     struct log_source *source = (struct log_source *)base;
@@ -197,6 +206,13 @@ static bool log_source_why(struct kafka_source *base, struct buf *out)
         for (uint32_t k = 0; (partition = log_topic_partition(source->topics[i].topic, k)); k++) {
             struct log_offsets offsets;
             log_partition_offsets(partition, &offsets);
+            if (shown_end(&base->options, &offsets) < offsets.high_watermark) {
+                buf_printf(out,
+                           "partition %u of topic '%s' has a transaction that is open: what lies "
+                           "from offset %" PRId64 " on waits for its end.",
+                           k, log_topic_info(source->topics[i].topic).name, offsets.last_stable);
+                return true;
+            }
             if (offsets.failed) {
                 buf_printf(out,
                            "partition %u of topic '%s' takes no records since an fsync failed.", k,
@@ -217,12 +233,12 @@ static void watch_fired(struct log_watch *watch)
 }
 
 static enum status offset_at_time(struct log_partition *partition, int64_t timestamp_ms,
-                                  int64_t high_watermark, int64_t *out, struct error *err)
+                                  int64_t end, int64_t *out, struct error *err)
 {
     int64_t found_ms;
     TRY(log_find_time(partition, timestamp_ms, out, &found_ms, err));
-    if (*out < 0)
-        *out = high_watermark;
+    if (*out < 0 || *out > end)
+        *out = end;
     return OK;
 }
 
@@ -235,16 +251,17 @@ static enum status declared_start(struct log_partition *partition,
 
     switch (options->start) {
     case START_GROUP: /* leat commits no offsets before checkpoints exist: there are none */
-        *offset = options->reset == RESET_EARLIEST ? offsets->log_start : offsets->high_watermark;
+        *offset =
+            options->reset == RESET_EARLIEST ? offsets->log_start : shown_end(options, offsets);
         return OK;
     case START_EARLIEST:
         *offset = offsets->log_start;
         return OK;
     case START_LATEST:
-        *offset = offsets->high_watermark;
+        *offset = shown_end(options, offsets);
         return OK;
     case START_TIMESTAMP:
-        return offset_at_time(partition, options->start_timestamp_ms, offsets->high_watermark,
+        return offset_at_time(partition, options->start_timestamp_ms, shown_end(options, offsets),
                               offset, err);
     default:
         *offset =
@@ -263,11 +280,11 @@ static enum status declared_end(struct log_partition *partition,
 
     switch (options->bounded) {
     case END_LATEST:
-        *end = offsets->high_watermark;
+        *end = shown_end(options, offsets);
         return OK;
     case END_TIMESTAMP:
-        return offset_at_time(partition, options->end_timestamp_ms, offsets->high_watermark, end,
-                              err);
+        return offset_at_time(partition, options->end_timestamp_ms, shown_end(options, offsets),
+                              end, err);
     case END_SPECIFIC:
         *end = kafka_specific_offset(options->end_specifics, options->end_specific_count, index);
         if (*end < 0)
@@ -324,6 +341,7 @@ static void log_reader_free(struct source_reader *base)
     if (reader->armed)
         log_watch_cancel(reader->partition, &reader->watch);
     kafka_records_fini(&reader->own);
+    buf_fini(&reader->aborted);
     buffer_unref(reader->block);
     buffer_unref(reader->plain);
     if (reader->shared_buffer)
@@ -377,6 +395,7 @@ static enum status log_source_reader_open(struct kafka_source *base, struct str 
     reader->base.source = base;
     reader->wake = wake;
     reader->watch.fire = watch_fired;
+    buf_init(&reader->aborted, BLOCK_BYTES);
     must(state);
     reader->topic = log_topic_ref(state->topic);
     reader->partition = log_topic_partition(state->topic, (uint32_t)partition);
@@ -490,6 +509,22 @@ static bool same_kind(const struct records *records, const struct record_batch *
     return records->leader_epoch == batch->leader_epoch && records->timestamp_type == type;
 }
 
+/* It belongs to a transaction that was aborted. */
+static bool is_aborted(const struct log_source_reader *reader, const struct record_batch *batch)
+{
+    const struct log_aborted *aborted = (const struct log_aborted *)reader->aborted.data;
+    size_t count = reader->aborted.length / sizeof(*aborted);
+
+    if (!(batch->attributes & RECORD_TRANSACTIONAL))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (aborted[i].producer_id == batch->producer_id &&
+            aborted[i].first_offset <= batch->base_offset &&
+            batch->base_offset <= aborted[i].last_offset)
+            return true;
+    return false;
+}
+
 /* Open the batch at block_at. *out_over: it does not go into this hand-over. */
 static enum status open_batch(struct log_source_reader *reader, bool *out_over, struct error *err)
 {
@@ -504,7 +539,8 @@ static enum status open_batch(struct log_source_reader *reader, bool *out_over, 
     }
     TRY(record_batch_check(batch, err));
     reader->block_at += batch->size_bytes;
-    if (batch->attributes & RECORD_CONTROL || batch->record_count == 0) {
+    if (batch->attributes & RECORD_CONTROL || batch->record_count == 0 ||
+        is_aborted(reader, batch)) {
         reader->position.offset = record_batch_last_offset(batch) + 1;
         return OK;
     }
@@ -658,18 +694,28 @@ static enum status read_batch(struct log_source_reader *reader, uint32_t max_row
 static enum status next_block(struct log_source_reader *reader, int64_t limit, bool *out_wait,
                               struct error *err)
 {
+    const struct kafka_options *options = &reader->base.source->options;
+    struct log_offsets offsets;
+
+    log_partition_offsets(reader->partition, &offsets);
+    int64_t end = shown_end(options, &offsets);
     struct log_read read = {.offset = reader->position.offset,
-                            .limit_offset = limit,
+                            .limit_offset = limit < end ? limit : end,
                             .max_bytes = BLOCK_BYTES,
                             .whole_batch = true};
     buffer_unref(reader->block);
     reader->block = NULL;
+    buf_clear(&reader->aborted);
     TRY(log_read(reader->reader, &read, err));
     reader->block = read.block;
     reader->block_at = 0;
     *out_wait = read.block == NULL;
+    reader->seen_high_watermark = offsets.high_watermark;
+    if (read.block && options->read_committed)
+        return log_aborted_list(reader->partition, read.offset, read.next_offset, &reader->aborted,
+                                err);
     /* an end is reached by position: nothing is left below it, though no record lay just before */
-    if (!read.block && read.high_watermark >= limit)
+    if (!read.block && end >= limit)
         reader->position.offset = limit;
     return OK;
 }
@@ -691,7 +737,8 @@ static bool is_over(const struct log_source_reader *reader)
 {
     struct log_offsets offsets;
     log_partition_offsets(reader->partition, &offsets);
-    return offsets.failed && !offsets.deleted && offsets.high_watermark <= reader->position.offset;
+    return offsets.failed && !offsets.deleted &&
+           shown_end(&reader->base.source->options, &offsets) <= reader->position.offset;
 }
 
 /* Nothing was read: at the end, or wait for more. */
@@ -701,7 +748,7 @@ static enum poll_result at_end_or_wait(struct log_source_reader *reader, bool *o
         return POLL_END;
     if (reader->armed)
         log_watch_cancel(reader->partition, &reader->watch);
-    reader->armed = log_watch_arm(reader->partition, &reader->watch, reader->position.offset);
+    reader->armed = log_watch_arm(reader->partition, &reader->watch, reader->seen_high_watermark);
     *out_again = !reader->armed && !is_over(reader);
     return POLL_WAIT;
 }
