@@ -50,8 +50,9 @@ def page(sent, apis, without):
             by = sorted({client for clients in sent[key].values() for client in clients})
             out += f"| {name} | {key} | {low} to {high} | {ranges(sent[key])} | {'; '.join(by)} |\n"
     out += TAIL
-    for key in sorted(set(sent) & set(without)):
-        out += f"| {without[key][0]} | {key} | {ranges(sent[key])} | {without[key][1]} |\n"
+    for place in sorted(without, key=lambda place: [int(number) for number in place.split("/")]):
+        key, _, version = place.partition("/")
+        out += f"| {without[place][0]} | {key} | {version or ranges(sent[int(key)])} | {without[place][1]} |\n"
     return out
 
 
@@ -59,17 +60,21 @@ def main():
     findings, sent = [], {}
     apis = {int(key): (name, int(low), int(high)) for key, name, low, high in
             re.findall(r'X\(\w+, (\d+), "(\w+)", \w+, (\d+), (\d+),', _lib.read(API))}
-    without = {int(row[0]): row[1:] for _, row in rows(WITHOUT)}
+    without = {row[0]: row[1:] for _, row in rows(WITHOUT)}  # "KEY", or "KEY/VERSION" of one that is spoken
     for number, (client, part, key, version) in rows(TABLE):
         key, version = int(key), int(version)
         sent.setdefault(key, {}).setdefault(version, set()).add(client)
-        if key not in without and key not in apis:
+        if str(key) in without or f"{key}/{version}" in without:
+            continue
+        if key not in apis:
             findings.append(f"{TABLE}:{number}: {client} sends API {key}, which leat does not speak")
-        elif key not in without and not apis[key][1] <= version <= apis[key][2]:
+        elif not apis[key][1] <= version <= apis[key][2]:
             findings.append(f"{TABLE}:{number}: {client} sends {apis[key][0]} {version}, leat speaks {apis[key][1]} to "
                             f"{apis[key][2]}")
     for number, row in rows(WITHOUT):
-        if int(row[0]) in apis or int(row[0]) not in sent:
+        key, _, version = row[0].partition("/")
+        spoken = int(key) in apis and (not version or int(version) <= apis[int(key)][2])
+        if spoken or int(key) not in sent or (version and int(version) not in sent[int(key)]):
             findings.append(f"{WITHOUT}:{number}: {row[1]} is spoken or never sent: the line can go")
     path = os.path.join(_lib.ROOT, PAGE)
     if "--write" in sys.argv:

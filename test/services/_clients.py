@@ -177,6 +177,33 @@ def producers(server, topic, directory):
     must("299" in out, out)
 
 
+def transactions(server, topic, directory):
+    """Java's transactional producer and read_committed consumer: topic to topic with the offsets in the transaction,
+    some aborted at random; performance's transactions; what kafka-transactions shows."""
+    lines = [str(i) for i in range(300)]
+    tool(directory, "org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server", server, "--topic", topic,
+         stdin="".join(line + "\n" for line in lines))
+    tool(directory, "org.apache.kafka.tools.TransactionalMessageCopier", "--broker-list", server,
+         "--input-topic", topic, "--input-partition", "0", "--output-topic", topic + "-out", "--max-messages", "300",
+         "--consumer-group", topic + "-g", "--transaction-size", "20", "--transactional-id", topic + "-t",
+         "--enable-random-aborts", "--use-group-metadata", "--group-mode")
+    got = tool(directory, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", server, "--topic",
+               topic + "-out", "--partition", "0", "--offset", "earliest", "--isolation-level", "read_committed",
+               "--max-messages", "300", "--timeout-ms", "20000").split()
+    must(got == lines, "copied", len(got), got[:5])
+    group = tool(directory, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", server,
+                 "--describe", "--group", topic + "-g")
+    must("300" in group, group)
+    tool(directory, "org.apache.kafka.tools.ProducerPerformance", "--topic", topic + "-perf", "--num-records", "2000",
+         "--record-size", "100", "--throughput", "-1", "--bootstrap-server", server, "--transactional-id",
+         topic + "-p", "--transaction-duration-ms", "20")
+    def command(*arguments):
+        return tool(directory, "org.apache.kafka.tools.TransactionsCommand", "--bootstrap-server", server, *arguments)
+    must(topic + "-t" in command("list"), "list")
+    must("Complete" in command("describe", "--transactional-id", topic + "-t"), "describe")
+    command("find-hanging", "--broker-id", "1")
+
+
 def groups(server, topic, directory):
     def command(*arguments):
         return tool(directory, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", server,
@@ -201,14 +228,18 @@ JOBS = [
     ("confluent-kafka", "produce", program(python("confluent.py"), "produce")),
     ("confluent-kafka", "group", program(python("confluent.py"), "group")),
     ("confluent-kafka", "admin", program(python("confluent.py"), "admin")),
+    ("confluent-kafka", "transactions", program(python("confluent.py"), "transactions")),
     ("kafka-python", "produce", program(python("kafka_python.py"), "produce")),
     ("kafka-python", "group", program(python("kafka_python.py"), "group")),
     ("kafka-python", "admin", program(python("kafka_python.py"), "admin")),
+    ("kafka-python", "transactions", program(python("kafka_python.py"), "transactions")),
     ("aiokafka", "produce", program(python("aio.py"), "produce")),
     ("aiokafka", "group", program(python("aio.py"), "group")),
+    ("aiokafka", "transactions", program(python("aio.py"), "transactions")),
     ("kafkajs", "produce", program(node("kafkajs.js"), "produce", node_environment())),
     ("kafkajs", "group", program(node("kafkajs.js"), "group", node_environment())),
     ("kafkajs", "admin", program(node("kafkajs.js"), "admin", node_environment())),
+    ("kafkajs", "transactions", program(node("kafkajs.js"), "transactions", node_environment())),
     ("kafka-console-producer, -consumer", "produce", console_produce),
     ("kafka-console-producer, -consumer", "group", console_group),
     ("kafka-topics", "admin", topics),
@@ -216,6 +247,7 @@ JOBS = [
     ("kafka-get-offsets, -log-dirs, -cluster, -delete-records", "admin", inspection),
     ("kafka-verifiable-producer, -transactions", "produce", producers),
     ("kafka-consumer-groups", "group", groups),
+    ("java transactions", "transactions", transactions),
 ]
 TABLE = os.path.join(HERE, "clients.tsv")
 

@@ -98,7 +98,7 @@ class Copier:
                        "delivery.timeout.ms=121000\n")
         self.process = subprocess.Popen(
             ["bash", JAVA, "tool", os.path.join(DIRECTORY, "tool"), "org.apache.kafka.tools.TransactionalMessageCopier",
-             "--bootstrap-server", SERVER, "--input-topic", "input", "--input-partition", "0", "--output-topic", "output",
+             "--broker-list", SERVER, "--input-topic", "input", "--input-partition", "0", "--output-topic", "output",
              "--max-messages", str(COPIED), "--consumer-group", "copiers", "--transaction-size", "20",
              "--transactional-id", "copier", "--enable-random-aborts", "--use-group-metadata", "--group-mode"],
             stdout=open(self.path, "w"), stderr=open(self.path + ".err", "w"))

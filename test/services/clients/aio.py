@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""aiokafka: aio.py SERVER produce|group TOPIC; exit 0 when all was as it has to be."""
+"""aiokafka: aio.py SERVER produce|group|transactions TOPIC; exit 0 when all was as it has to be."""
 import asyncio
 import sys
 
@@ -36,4 +36,27 @@ async def main():
         sys.exit(f"aiokafka: consumed {len(got)}")
 
 
-asyncio.run(main())
+async def transactions():
+    partition = aiokafka.TopicPartition(TOPIC, 0)
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=SERVER, transactional_id=TOPIC + "-t")
+    await producer.start()
+    for value, commit in [(b"1", True), (b"aborted", False), (b"2", True)]:
+        await producer.begin_transaction()
+        await producer.send_and_wait(TOPIC, value, partition=0)
+        await producer.send_offsets_to_transaction({partition: 7 if commit else 9}, TOPIC + "-g")
+        await (producer.commit_transaction() if commit else producer.abort_transaction())
+    await producer.stop()
+    consumer = aiokafka.AIOKafkaConsumer(bootstrap_servers=SERVER, group_id=TOPIC + "-g", auto_offset_reset="earliest",
+                                         isolation_level="read_committed", enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign([partition])
+    if await consumer.committed(partition) != 7:
+        sys.exit("aiokafka: the group's offset")
+    consumer.seek(partition, 0)
+    got = [(await asyncio.wait_for(consumer.getone(), 20)).value for _ in range(2)]
+    if got != [b"1", b"2"]:
+        sys.exit(f"aiokafka: {got}")
+    await consumer.stop()
+
+
+asyncio.run(transactions() if PART == "transactions" else main())

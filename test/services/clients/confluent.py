@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""confluent-kafka (librdkafka): confluent.py SERVER produce|group|admin TOPIC; exit 0 when all was as it has to be."""
+"""confluent-kafka (librdkafka): confluent.py SERVER produce|group|admin|transactions TOPIC; exit 0 when all was as it has to be."""
 import sys
 import time
 
@@ -97,4 +97,61 @@ def part_admin():
     admin.delete_topics([TOPIC])[TOPIC].result(10)
 
 
-{"produce": part_produce, "group": part_group, "admin": part_admin}[PART]()
+def transactional(name):
+    made = Producer({"bootstrap.servers": SERVER, "transactional.id": TOPIC + name})
+    made.init_transactions(30)
+    return made
+
+
+def send(producer, topic, *values):
+    for value in values:
+        producer.produce(topic, value, partition=0)
+    must(producer.flush(30) == 0, "not delivered")
+
+
+def read(topic, level):
+    consumer = Consumer({"bootstrap.servers": SERVER, "group.id": "none", "isolation.level": level,
+                         "enable.auto.commit": False, "enable.partition.eof": True})
+    consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    out, end = [], time.monotonic() + 30
+    while time.monotonic() < end:
+        message = consumer.poll(1)
+        if message and message.error():
+            break
+        if message:
+            out.append(message.value())
+    consumer.close()
+    return out
+
+
+def part_transactions():
+    producer, other = transactional("-a"), transactional("-b")
+    producer.begin_transaction()
+    send(producer, TOPIC, b"1", b"2")
+    must(read(TOPIC, "read_committed") == [], "an open transaction is shown")
+    producer.commit_transaction(30)
+    producer.begin_transaction()
+    send(producer, TOPIC, b"aborted")
+    producer.abort_transaction(30)
+    other.begin_transaction()
+    send(other, TOPIC, b"3")
+    newer = transactional("-b")  # aborts it
+    newer.begin_transaction()
+    send(newer, TOPIC, b"4")
+    newer.commit_transaction(30)
+    must(read(TOPIC, "read_committed") == [b"1", b"2", b"4"], read(TOPIC, "read_committed"))
+    must(read(TOPIC, "read_uncommitted") == [b"1", b"2", b"aborted", b"3", b"4"], read(TOPIC, "read_uncommitted"))
+    consumer = Consumer({"bootstrap.servers": SERVER, "group.id": TOPIC + "-g", "enable.auto.commit": False,
+                         "isolation.level": "read_committed"})
+    for commit in [True, False]:
+        producer.begin_transaction()
+        send(producer, TOPIC + "-out", b"copied" if commit else b"not copied")
+        offsets = [TopicPartition(TOPIC, 0, 2 if commit else 9)]
+        producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), 30)
+        (producer.commit_transaction if commit else producer.abort_transaction)(30)
+    must(read(TOPIC + "-out", "read_committed") == [b"copied"], "copied")
+    must(consumer.committed([TopicPartition(TOPIC, 0)], 20)[0].offset == 2, "the group's offset")
+    consumer.close()
+
+
+{"produce": part_produce, "group": part_group, "admin": part_admin, "transactions": part_transactions}[PART]()

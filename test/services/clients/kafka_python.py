@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kafka-python: kafka_python.py SERVER produce|group|admin TOPIC; exit 0 when all was as it has to be."""
+"""kafka-python: kafka_python.py SERVER produce|group|admin|transactions TOPIC; exit 0 when all was as it has to be."""
 import sys
 
 import kafka
@@ -63,4 +63,27 @@ def part_admin():
     admin.close()
 
 
-{"produce": part_produce, "group": part_group, "admin": part_admin}[PART]()
+def part_transactions():
+    producer = kafka.KafkaProducer(bootstrap_servers=SERVER, transactional_id=TOPIC + "-t")
+    producer.init_transactions()
+    for value, commit in [(b"1", True), (b"aborted", False), (b"2", True)]:
+        producer.begin_transaction()
+        producer.send(TOPIC, value, partition=0)
+        offsets = {kafka.TopicPartition(TOPIC, 0): kafka.structs.OffsetAndMetadata(7 if commit else 9, "", -1)}
+        producer.send_offsets_to_transaction(offsets, TOPIC + "-g")
+        (producer.commit_transaction if commit else producer.abort_transaction)()
+    producer.close()
+    consumer = kafka.KafkaConsumer(bootstrap_servers=SERVER, group_id=TOPIC + "-g", isolation_level="read_committed",
+                                   enable_auto_commit=False)
+    consumer.assign([kafka.TopicPartition(TOPIC, 0)])
+    must(consumer.committed(kafka.TopicPartition(TOPIC, 0)) == 7, "the group's offset")
+    consumer.seek(kafka.TopicPartition(TOPIC, 0), 0)
+    got = []
+    while len(got) < 2:
+        for messages in consumer.poll(20000).values():
+            got += [message.value for message in messages]
+    must(got == [b"1", b"2"], got)
+    consumer.close()
+
+
+{"produce": part_produce, "group": part_group, "admin": part_admin, "transactions": part_transactions}[PART]()

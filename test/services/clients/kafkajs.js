@@ -1,4 +1,4 @@
-// kafkajs: kafkajs.js SERVER produce|group|admin TOPIC; exit 0 when all was as it has to be.
+// kafkajs: kafkajs.js SERVER produce|group|admin|transactions TOPIC; exit 0 when all was as it has to be.
 // kafkajs reads only in groups, so `produce` reads nothing back: the offsets are asked for.
 const { Kafka, logLevel } = require("kafkajs");
 
@@ -65,10 +65,43 @@ async function partAdmin(admin) {
   await admin.deleteTopics({ topics: [topic] });
 }
 
+// Its consumer skips what is aborted; the topic is read in a group, like everything by kafkajs.
+async function partTransactions(admin) {
+  const producer = kafka.producer({ transactionalId: `${topic}-t`, idempotent: true, maxInFlightRequests: 1 });
+  await producer.connect();
+  for (const [value, commit] of [["1", true], ["aborted", false], ["2", true]]) {
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: [{ value, partition: 0 }] });
+    await transaction.sendOffsets({
+      consumerGroupId: `${topic}-h`,
+      topics: [{ topic, partitions: [{ partition: 0, offset: commit ? "7" : "9" }] }],
+    });
+    await (commit ? transaction.commit() : transaction.abort());
+  }
+  await producer.disconnect();
+  const offsets = await admin.fetchOffsets({ groupId: `${topic}-h`, topics: [topic] });
+  must(offsets[0].partitions[0].offset === "7", "the group's offset", JSON.stringify(offsets));
+  const consumer = kafka.consumer({ groupId: `${topic}-g`, readUncommitted: false });
+  const got = [];
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await new Promise((done, fail) => {
+    setTimeout(() => fail(new Error(`kafkajs: consumed ${got}`)), 30000).unref();
+    consumer.run({
+      eachMessage: async ({ message }) => {
+        got.push(`${message.value}`);
+        if (got.length === 2) done();
+      },
+    });
+  });
+  must(got.join() === "1,2", got);
+  await consumer.disconnect();
+}
+
 async function main() {
   const admin = kafka.admin();
   await admin.connect();
-  await { produce: partProduce, group: partGroup, admin: partAdmin }[part](admin);
+  await { produce: partProduce, group: partGroup, admin: partAdmin, transactions: partTransactions }[part](admin);
   await admin.disconnect();
 }
 
