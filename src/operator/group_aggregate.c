@@ -17,11 +17,14 @@
 #include "operator/group_lookup.h"
 #include "operator/operator_int.h"
 
+#define ROW_COUNT_MAX ((UINT64_C(1) << 52) - 1)
 struct group_head {
-    int64_t row_count;
-    uint32_t stamp;    /* round that touched it last */
-    uint32_t is_dying; /* in the list of rows to look at when the batch is done */
+    uint64_t row_count : 52;
+    uint64_t is_dying : 1; /* in the list of rows to look at when the batch is done */
+    uint64_t touched : 11; /* number among the round's touched groups, if it is there */
 };
+_Static_assert(sizeof(struct group_head) == 8 && BATCH_ROWS_MAX <= 1 << 11,
+               "the head of a group is small");
 
 struct group_aggregate {
     struct keyed_state keyed;
@@ -32,7 +35,6 @@ struct group_aggregate {
     struct group_lookup lookup;
     struct lookup_cache cache;
     struct group_changes changes;
-    uint32_t stamp;
     uint8_t *groups[BATCH_ROWS_MAX]; /* by selected row */
     uint16_t rows[BATCH_ROWS_MAX];   /* of the batch, those of the round that count */
     uint8_t *counted[BATCH_ROWS_MAX];
@@ -50,7 +52,7 @@ static void group_save(void *context, const struct keyed_table *table, const uin
         distinct_value_save(value, out);
         return;
     }
-    state_put_varint(out, (uint64_t)((const struct group_head *)value)->row_count);
+    state_put_varint(out, ((const struct group_head *)value)->row_count);
     aggregate_calls_save(&group->calls, value, out);
 }
 
@@ -62,7 +64,7 @@ static enum status group_load(void *context, const struct keyed_table *table, ui
     if (table->number > 0)
         return distinct_value_load(value, bytes, size_bytes, err);
     aggregate_calls_clear(&group->calls, value);
-    *(struct group_head *)value = (struct group_head){.row_count = (int64_t)state_get_varint(&in)};
+    *(struct group_head *)value = (struct group_head){.row_count = state_get_varint(&in) & ROW_COUNT_MAX};
     TRY(aggregate_calls_load(&group->calls, value, &in, err));
     return state_get_end(&in, "a group", err);
 }
@@ -131,24 +133,34 @@ static void mark_dying(struct group_aggregate *group, uint8_t *row)
     group->dying[group->dying_count++] = row;
 }
 
+/* Notes that the round touches the group; *again: it has done so before. */
+static enum status touch_group(struct group_aggregate *group, uint8_t *row, uint32_t batch_row,
+                               bool *again, struct error *err)
+{
+    struct group_changes *changes = &group->changes;
+    struct group_head *head = head_of(row);
+    *again = head->touched < changes->touched_count && changes->touched[head->touched] == row;
+    if (*again)
+        return OK;
+    TRY(state_table_touch(group->table, row, err));
+    head->touched = changes->touched_count & (BATCH_ROWS_MAX - 1);
+    group_changes_touch(changes, row, batch_row, head->row_count > 0);
+    return OK;
+}
+
 /* Touches the groups of selected rows from `from` on until the round's end. */
 static enum status touch(struct operator* op, struct batch *batch, uint32_t from, uint32_t *to,
                          struct error *err)
 {
     struct group_aggregate *group = op->state;
     bool whole = op->node->group.coalesce || op->node->group.phase == PHASE_LOCAL;
-    uint32_t stamp = ++group->stamp, i = from;
+    uint32_t i = from;
     group_changes_start(&group->changes);
     for (; i < batch->selected_count; i++) {
-        struct group_head *head = head_of(group->groups[i]);
-        if (head->stamp != stamp) {
-            TRY(state_table_touch(group->table, group->groups[i], err));
-            head->stamp = stamp;
-            group_changes_touch(&group->changes, group->groups[i], batch_row(batch, i),
-                                head->row_count > 0);
-        } else if (!whole) {
+        bool again;
+        TRY(touch_group(group, group->groups[i], batch_row(batch, i), &again, err));
+        if (again && !whole)
             break;
-        }
     }
     *to = i;
     return OK;

@@ -3,7 +3,7 @@
  * Does not know what values mean; the index is in table_index.c, what a checkpoint writes in
  * table_track.c.
  *
- * Pages: the first ones of a group are small (many groups hold a handful of keys), later ones 32
+ * Pages: the first ones of a group are small (many groups hold a handful of keys), the largest 32
  * KB. A row larger than a quarter of a page gets a page of its own, freed with it. Freed rows are
  * linked by size class: exact up to 1 KB, then powers of two, to which such rows are rounded up.
  *
@@ -128,13 +128,7 @@ static uint32_t row_units(const struct state_table *table, uint32_t key_bytes)
 
 struct str state_row_key(const struct state_table *table, const uint8_t *value)
 {
-    const uint8_t *at = value + table->value_bytes + table->stamp_bytes;
-    uint32_t size = state_row_of((uint8_t *)value)->mark >> ROW_SIZE_SHIFT;
-    if (size == ROW_SIZE_MAX) {
-        memcpy(&size, at, sizeof(size));
-        at += sizeof(size);
-    }
-    return (struct str){(const char *)at, size};
+    return table_key(table, state_row_of((uint8_t *)value));
 }
 
 uint32_t state_row_key_group(const uint8_t *value)
@@ -149,21 +143,12 @@ bool state_table_has_ttl(const struct state_table *table)
 
 int64_t state_row_stamp(const struct state_table *table, const uint8_t *value)
 {
-    int64_t stamp_ms;
-    memcpy(&stamp_ms, value + table->value_bytes, sizeof(stamp_ms));
-    return stamp_ms;
+    return table_stamp(table, value);
 }
 
 void state_row_set_stamp(const struct state_table *table, uint8_t *value, int64_t stamp_ms)
 {
     memcpy(value + table->value_bytes, &stamp_ms, sizeof(stamp_ms));
-}
-
-/* As Flink's TtlUtils.expired: the moment itself is too late. */
-bool table_row_expired(const struct state_table *table, const struct state_row *row)
-{
-    return table->stamp_bytes &&
-           *table->now_us / 1000 - state_row_stamp(table, row->value) >= table->ttl_ms;
 }
 
 /* ---- making and freeing rows ---- */
@@ -212,14 +197,23 @@ static enum status own_page(struct state_table *table, struct group *group, uint
     return OK;
 }
 
+/* An eighth of what the group has, so that little of it is unused, and at least room for units. */
+static uint32_t next_page_bytes(const struct group *group, uint32_t units)
+{
+    size_t total = 0;
+    for (uint32_t i = 0; i < group->page_count && total < PAGE_BYTES * 8; i++)
+        total += group->pages[i].size_bytes;
+    size_t size = total / 8 / PAGE_BYTES_MIN * PAGE_BYTES_MIN;
+    size = size < PAGE_BYTES_MIN ? PAGE_BYTES_MIN : size > PAGE_BYTES ? PAGE_BYTES : size;
+    while (size < (units + 1) * UNIT_BYTES)
+        size *= 2;
+    return (uint32_t)size;
+}
+
 static enum status next_page(struct state_table *table, struct group *group, uint32_t units,
                              struct error *err)
 {
-    uint32_t size = PAGE_BYTES_MIN, number;
-    for (uint32_t i = 0; i < group->page_count && size < PAGE_BYTES; i++)
-        size *= 2;
-    while (size < (units + 1) * UNIT_BYTES)
-        size *= 2;
+    uint32_t size = next_page_bytes(group, units), number;
     TRY(add_page(table, group, size, &number, err));
     if (group->end_unit)
         group->pages[group->filling].used_units = group->next_unit;
@@ -297,7 +291,7 @@ static void units_free(struct state_table *table, struct group *group, uint32_t 
 void table_row_free(struct state_table *table, struct state_row *row)
 {
     struct group *group = table_group_of_row(table, row);
-    uint32_t units = row_units(table, (uint32_t)state_row_key(table, row->value).length);
+    uint32_t units = row_units(table, (uint32_t)table_key(table, row).length);
     units_free(table, group, table_unlink(group, row), units);
 }
 
@@ -345,7 +339,7 @@ uint32_t state_table_scan(struct state_table *table, struct state_cursor *cursor
                     cursor->unit += row->mark >> ROW_SIZE_SHIFT;
                     continue;
                 }
-                cursor->unit += row_units(table, (uint32_t)state_row_key(table, row->value).length);
+                cursor->unit += row_units(table, (uint32_t)table_key(table, row).length);
                 if (!(row->mark & ROW_DEAD))
                     values[count++] = row->value;
             }

@@ -3,7 +3,7 @@
  * One table is 128 key groups (those of its range), each with its own index and pages, so that
  * growing touches one group at a time and a group can move to another subtask.
  *
- *   group: slots [row 24 | tag 8] --row--> page (2 KB .. 32 KB): [header | value | key] [header ...
+ *   group: slots [row 24 | tag 8] --row--> page (1 KB .. 32 KB): [header | value | key] [header ...
  *
  * The row number is page (12 bits) and 8-byte unit in the page (12 bits). A row never moves; it
  * lives until state_table_remove. Access is batched: all slots are prefetched, then all rows, then

@@ -75,7 +75,7 @@ static bool row_matches(const struct state_table *table, const struct state_row 
 {
     if (row->hash != hash)
         return false;
-    struct str own = state_row_key(table, row->value);
+    struct str own = table_key(table, row);
     return own.length == key_bytes && key_equal((const uint8_t *)own.data, key, key_bytes);
 }
 
@@ -156,6 +156,7 @@ static void prefetch(struct state_table *table, const struct key_batch *keys, ui
         if (group->slots)
             __builtin_prefetch(&group->slots[home_of(group, table_hash(keys->hashes[i]))]);
     }
+    size_t last = sizeof(struct state_row) + table->value_bytes + table->stamp_bytes;
     for (uint32_t i = from; i < to; i++) {
         const struct group *group = table_group(table, keys->hashes[i]);
         if (!group->slots)
@@ -163,8 +164,11 @@ static void prefetch(struct state_table *table, const struct key_batch *keys, ui
         uint32_t hash = table_hash(keys->hashes[i]), at = home_of(group, hash), slot;
         while ((slot = group->slots[at]) && (slot & TAG_MASK) != (hash & TAG_MASK))
             at = after(group, at);
-        if (slot)
-            __builtin_prefetch(table_row_at(group, slot >> TAG_BITS), 1);
+        if (!slot)
+            continue;
+        const uint8_t *row = (const uint8_t *)table_row_at(group, slot >> TAG_BITS);
+        __builtin_prefetch(row, 1);
+        __builtin_prefetch(row + last, 1);
     }
 }
 

@@ -8,7 +8,7 @@
 
 #define UNIT_BYTES     8u
 #define PAGE_BYTES     32768u
-#define PAGE_BYTES_MIN 2048u
+#define PAGE_BYTES_MIN 1024u
 #define PAGE_BITS      12
 #define PAGES_MAX      (1u << PAGE_BITS)
 #define UNIT_MASK      ((1u << PAGE_BITS) - 1)
@@ -105,6 +105,31 @@ static inline struct group *table_group_of_row(struct state_table *table,
                           table->first_group];
 }
 
+static inline struct str table_key(const struct state_table *table, const struct state_row *row)
+{
+    const uint8_t *at = row->value + table->value_bytes + table->stamp_bytes;
+    uint32_t size = row->mark >> ROW_SIZE_SHIFT;
+    if (size == ROW_SIZE_MAX) {
+        memcpy(&size, at, sizeof(size));
+        at += sizeof(size);
+    }
+    return (struct str){(const char *)at, size};
+}
+
+static inline int64_t table_stamp(const struct state_table *table, const uint8_t *value)
+{
+    int64_t stamp_ms;
+    memcpy(&stamp_ms, value + table->value_bytes, sizeof(stamp_ms));
+    return stamp_ms;
+}
+
+/* As Flink's TtlUtils.expired: the moment itself is too late. */
+static inline bool table_row_expired(const struct state_table *table, const struct state_row *row)
+{
+    return table->stamp_bytes &&
+           *table->now_us / 1000 - table_stamp(table, row->value) >= table->ttl_ms;
+}
+
 /* table.c */
 enum status table_take(struct state_table *table, size_t bytes, bool zeroed, void **out,
                        struct error *err) STATUS_CHECKED;
@@ -116,7 +141,6 @@ enum status table_row_new(struct state_table *table, struct group *group, const 
                           struct error *err) STATUS_CHECKED;
 /* Out of the index, and its units are free. */
 void table_row_free(struct state_table *table, struct state_row *row);
-bool table_row_expired(const struct state_table *table, const struct state_row *row);
 
 /* table_index.c */
 /* The row of the key, dead and expired ones too; NULL: there is none. */
