@@ -8,7 +8,7 @@
 
 #include "state/keyed.h"
 
-#define SLICE_ROWS 2000 /* well below a millisecond for small rows */
+#define SLICE_ROWS 500 /* well below a millisecond, also when every row is read from memory */
 
 static void fail(struct task *task, struct error *err)
 {

@@ -7,7 +7,8 @@
 #include "base/hash.h"
 #include "base/must.h"
 
-#define DROPPED_MAX (1u << 24)
+#define DROPPED_MAX   (1u << 24)
+#define RESTORE_AHEAD 32u /* records whose rows are prefetched */
 
 void keyed_state_init(struct keyed_state *all, const struct keyed_state_class *class, void *context,
                       uint64_t epoch)
@@ -173,43 +174,74 @@ void keyed_state_aborted(struct keyed_state *all)
 
 /* ---- restoring ---- */
 
-static enum status restore_value(struct keyed_state *all, struct keyed_table *table,
-                                 const struct state_record *record, uint64_t hash,
+/* A record on its way into its table. */
+struct restoring {
+    struct state_record record;
+    struct keyed_table *table;
+    uint64_t hash;
+};
+
+static enum status restore_value(struct keyed_state *all, const struct restoring *one,
                                  struct error *err)
 {
+    const struct state_record *record = &one->record;
     struct state_bytes in = {record->value, record->value + record->value_bytes, false};
     uint8_t *value;
-    TRY(state_table_restore(table->rows, record->key, record->key_bytes, hash, &value, err));
+    TRY(state_table_restore(one->table->rows, record->key, record->key_bytes, one->hash, &value,
+                            err));
     if (record->kind == RECORD_STAMPED) {
         int64_t stamp_ms = (int64_t)state_get_varint(&in);
         if (in.failed)
             return error_set(err, ERR_CORRUPT, "a row's time of change is not what was written");
-        if (state_table_has_ttl(table->rows))
-            state_row_set_stamp(table->rows, value, stamp_ms);
+        if (state_table_has_ttl(one->table->rows))
+            state_row_set_stamp(one->table->rows, value, stamp_ms);
     }
-    return all->class->load(all->context, table, value, in.at, (size_t)(in.end - in.at), err);
+    return all->class->load(all->context, one->table, value, in.at, (size_t)(in.end - in.at), err);
 }
 
-static enum status restore_record(struct keyed_state *all, const struct state_record *record,
-                                  struct error *err)
+static enum status restore_one(struct keyed_state *all, const struct restoring *one,
+                               struct error *err)
 {
-    const uint64_t group_bits = UINT64_C(127) << 57;
-    struct keyed_table *table;
-    TRY(all->class->find(all->context, record->table, record->namespace, &table, err));
+    const struct state_record *record = &one->record;
     if (record->kind == RECORD_DROP) {
         if (all->class->drop)
-            all->class->drop(all->context, table);
+            all->class->drop(all->context, one->table);
         return OK;
     }
-    uint64_t hash = (hash_bytes(record->key, record->key_bytes) & ~group_bits) |
-                    (uint64_t)record->key_group << 57;
     if (record->kind != RECORD_TOMBSTONE)
-        return restore_value(all, table, record, hash, err);
-    uint8_t *value = state_table_peek(table->rows, record->key, record->key_bytes, hash);
+        return restore_value(all, one, err);
+    uint8_t *value = state_table_peek(one->table->rows, record->key, record->key_bytes, one->hash);
     if (value) {
         if (all->class->clear)
-            all->class->clear(all->context, table, value);
-        state_table_discard(table->rows, value);
+            all->class->clear(all->context, one->table, value);
+        state_table_discard(one->table->rows, value);
+    }
+    return OK;
+}
+
+/* The next records that count, at most RESTORE_AHEAD; a drop is the last of its lot. */
+static enum status take_some(struct keyed_state *all, struct state_records *records,
+                             const struct state_block_info *info, uint32_t first_key_group,
+                             uint32_t last_key_group, struct restoring *some, uint32_t *count,
+                             struct error *err)
+{
+    const uint64_t group_bits = UINT64_C(127) << 57;
+    for (*count = 0; *count < RESTORE_AHEAD;) {
+        struct restoring *one = &some[*count];
+        struct state_record *record = &one->record;
+        TRY(state_records_next(records, record, err));
+        bool is_drop = record->kind == RECORD_DROP;
+        bool is_old = info->bases && info->bases[record->key_group] > info->epoch;
+        if (!is_drop &&
+            (is_old || record->key_group < first_key_group || record->key_group > last_key_group))
+            continue;
+        TRY(all->class->find(all->context, record->table, record->namespace, &one->table, err));
+        ++*count;
+        if (is_drop)
+            break;
+        one->hash = (hash_bytes(record->key, record->key_bytes) & ~group_bits) |
+                    (uint64_t)record->key_group << 57;
+        state_table_prefetch_slot(one->table->rows, one->hash);
     }
     return OK;
 }
@@ -219,14 +251,19 @@ enum status keyed_state_restore(struct keyed_state *all, const uint8_t *block,
                                 uint32_t last_key_group, struct error *err)
 {
     struct state_records records;
-    struct state_record record;
-    enum status status;
+    struct restoring some[RESTORE_AHEAD];
+    enum status status = OK;
     state_records_init(&records, block, info);
-    while ((status = state_records_next(&records, &record, err)) == OK) {
-        if (record.kind != RECORD_DROP &&
-            (record.key_group < first_key_group || record.key_group > last_key_group))
-            continue;
-        TRY(restore_record(all, &record, err));
+    while (status == OK) {
+        uint32_t count = 0;
+        status = take_some(all, &records, info, first_key_group, last_key_group, some, &count, err);
+        if (status != OK && status != ERR_END)
+            return status;
+        for (uint32_t i = 0; i < count; i++)
+            if (some[i].record.kind != RECORD_DROP)
+                state_table_prefetch_row(some[i].table->rows, some[i].hash);
+        for (uint32_t i = 0; i < count; i++)
+            TRY(restore_one(all, &some[i], err));
     }
-    return status == ERR_END ? OK : status;
+    return OK;
 }

@@ -39,14 +39,18 @@ void state_put_u64(struct buf *out, uint64_t value)
     buf_append(out, bytes, 8);
 }
 
+static uint8_t *put_varint(uint8_t *at, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *at++ = (uint8_t)(value | 0x80);
+    *at++ = (uint8_t)value;
+    return at;
+}
+
 void state_put_varint(struct buf *out, uint64_t value)
 {
     uint8_t bytes[VARINT_MAX];
-    size_t count = 0;
-    for (; value >= 0x80; value >>= 7)
-        bytes[count++] = (uint8_t)(value | 0x80);
-    bytes[count++] = (uint8_t)value;
-    buf_append(out, bytes, count);
+    buf_append(out, bytes, (size_t)(put_varint(bytes, value) - bytes));
 }
 
 void state_put_bytes(struct buf *out, const void *bytes, size_t size_bytes)
@@ -233,19 +237,22 @@ void state_out_record(struct state_out *out, const struct state_record *record)
     if (!out->block && new_block(out, size, &out->failure) != OK)
         return;
     struct buf *bytes = &out->block->bytes;
-    size_t before = bytes->length;
-    buf_append_byte(bytes, (uint8_t)record->kind);
-    buf_append_byte(bytes, record->table);
-    buf_append_byte(bytes, record->kind == RECORD_DROP ? 0 : record->key_group);
-    state_put_varint(bytes, zigzag(record->namespace));
+    uint8_t *first = bytes->data + bytes->length, *at = first;
+    *at++ = (uint8_t)record->kind;
+    *at++ = record->table;
+    *at++ = record->kind == RECORD_DROP ? 0 : record->key_group;
+    at = put_varint(at, zigzag(record->namespace));
     if (record->kind != RECORD_DROP) {
-        state_put_varint(bytes, record->key_bytes);
-        state_put_varint(bytes, record->value_bytes);
-        buf_append(bytes, record->key, record->key_bytes);
-        buf_append(bytes, record->value, record->value_bytes);
+        at = put_varint(at, record->key_bytes);
+        at = put_varint(at, record->value_bytes);
+        memcpy(at, record->key, record->key_bytes);
+        at += record->key_bytes;
+        if (record->value_bytes)
+            memcpy(at, record->value, record->value_bytes);
+        at += record->value_bytes;
     }
-    must(!bytes->failed);
-    note_record(out, record, bytes->length - before);
+    bytes->length += (size_t)(at - first);
+    note_record(out, record, (uint64_t)(at - first));
 }
 
 void state_out_end(struct state_out *out)

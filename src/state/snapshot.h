@@ -76,6 +76,9 @@ struct state_block_info {
     uint64_t epoch;
     uint8_t first_key_group, last_key_group;
     size_t size_bytes; /* with the header */
+    /* Not of the block: by key group the epoch of its last fold, which supersedes older records;
+     * NULL: nothing is superseded. */
+    const uint64_t *bases;
 };
 /* The block at the start of bytes, of which size_bytes are there. ERR_CORRUPT: it is damaged or cut
  * off. */

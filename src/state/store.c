@@ -5,10 +5,9 @@
  * a restart a new segment is begun: nothing is ever appended behind bytes that may be lost.
  *
  * Folding: each checkpoint also writes some key groups whole, in turn, so many that a round is over
- * by the time the changes since its begin are half the state (or FOLD_MIN). A segment in which
+ * by the time the changes since its begin are 3/4 of the state (or FOLD_MIN). A segment in which
  * everything is older than each key group's last fold is needed no more. So all segments together
- * hold at most a round: the state, half of it in changes, and what is in the oldest segment
- * besides.
+ * hold at most a round: the state, its changes, and what is in the oldest segment besides.
  *
  * Invariants: a segment is synced, and its name durable, before a manifest names it; what the
  * newest RETAINED manifests name is never removed.
@@ -20,7 +19,7 @@
 #include <stdlib.h>
 
 #define FOLD_MIN      (1u << 19) /* bytes of changes that a round of folds takes at least */
-#define SEGMENT_FOLDS (KEY_GROUP_COUNT / 8) /* a segment with so many folds is full */
+#define SEGMENT_FOLDS (KEY_GROUP_COUNT / 16) /* a segment with so many folds is full */
 #define MANIFESTS_MAX 4096
 
 void store_path_in(const char *directory, const char *kind, uint64_t number,
@@ -100,7 +99,8 @@ const char *checkpoint_store_directory(const struct checkpoint_store *store)
 /* Bytes of changes after which all key groups have been folded once more. */
 static uint64_t round_bytes(const struct checkpoint_store *store)
 {
-    return store->live_bytes / 2 > FOLD_MIN ? store->live_bytes / 2 : FOLD_MIN;
+    uint64_t bytes = store->live_bytes - store->live_bytes / 4;
+    return bytes > FOLD_MIN ? bytes : FOLD_MIN;
 }
 
 struct state_fold checkpoint_fold(const struct checkpoint_store *store)

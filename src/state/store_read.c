@@ -181,6 +181,7 @@ enum status checkpoint_blocks(struct checkpoint_reader *reader, uint32_t operato
             continue;
         status = read_block(reader->store, reader->files[place->segment], place->offset,
                             place->offset + place->info.size_bytes, &window, &info, err);
+        info.bases = reader->checkpoint->bases;
         if (status == OK)
             status = each(context, window.data, &info, err);
     }

@@ -125,6 +125,10 @@ void state_table_aborted(struct state_table *table);
  * it was not there. */
 enum status state_table_restore(struct state_table *table, const void *key, uint32_t key_bytes,
                                 uint64_t hash, uint8_t **value, struct error *err) STATUS_CHECKED;
+/* Where a key's row will be looked for comes into the caches: first the slot, some keys later the
+ * row. */
+void state_table_prefetch_slot(struct state_table *table, uint64_t hash);
+void state_table_prefetch_row(struct state_table *table, uint64_t hash);
 /* The row's value, or NULL; expired ones too. */
 uint8_t *state_table_peek(struct state_table *table, const void *key, uint32_t key_bytes,
                           uint64_t hash);

@@ -27,6 +27,7 @@ static uint32_t after(const struct group *group, uint32_t position)
     return position + 1 == group->capacity ? 0 : position + 1;
 }
 
+/* A row that is not there yet, into an index that has room. */
 static void put(struct group *group, uint32_t hash, uint32_t number)
 {
     uint32_t at = home_of(group, hash);
@@ -79,14 +80,12 @@ static bool row_matches(const struct state_table *table, const struct state_row 
     return own.length == key_bytes && key_equal((const uint8_t *)own.data, key, key_bytes);
 }
 
-struct state_row *table_find(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
-                             uint64_t wide_hash)
+/* The row of the key; or NULL, with *at = the slot where it would go. */
+static struct state_row *probe(const struct state_table *table, const struct group *group,
+                               const uint8_t *key, uint32_t key_bytes, uint32_t hash, uint32_t *at)
 {
-    struct group *group = table_group(table, wide_hash);
-    uint32_t hash = table_hash(wide_hash), slot;
-    if (!group->slots)
-        return NULL;
-    for (uint32_t at = home_of(group, hash); (slot = group->slots[at]); at = after(group, at)) {
+    uint32_t slot;
+    for (*at = home_of(group, hash); (slot = group->slots[*at]); *at = after(group, *at)) {
         if ((slot & TAG_MASK) != (hash & TAG_MASK))
             continue;
         struct state_row *row = table_row_at(group, slot >> TAG_BITS);
@@ -96,15 +95,31 @@ struct state_row *table_find(struct state_table *table, const uint8_t *key, uint
     return NULL;
 }
 
-enum status table_insert(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
-                         uint64_t hash, struct state_row **out, struct error *err)
+struct state_row *table_find(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
+                             uint64_t hash)
 {
     struct group *group = table_group(table, hash);
-    uint32_t number = 0;
-    if (((uint64_t)group->row_count + 1) * 8 > (uint64_t)group->capacity * 7)
+    uint32_t at;
+    return group->slots ? probe(table, group, key, key_bytes, table_hash(hash), &at) : NULL;
+}
+
+enum status table_find_or_insert(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
+                                 uint64_t wide_hash, struct state_row **out, bool *made,
+                                 struct error *err)
+{
+    struct group *group = table_group(table, wide_hash);
+    uint32_t hash = table_hash(wide_hash), number = 0, at = 0;
+    *out = group->slots ? probe(table, group, key, key_bytes, hash, &at) : NULL;
+    *made = !*out;
+    if (*out)
+        return OK;
+    if (((uint64_t)group->row_count + 1) * 8 > (uint64_t)group->capacity * 7) {
         TRY(grow(table, group, err));
-    TRY(table_row_new(table, group, key, key_bytes, hash, &number, err));
-    put(group, table_hash(hash), number);
+        *out = probe(table, group, key, key_bytes, hash, &at);
+        must(!*out);
+    }
+    TRY(table_row_new(table, group, key, key_bytes, wide_hash, &number, err));
+    group->slots[at] = number << TAG_BITS | (hash & TAG_MASK);
     group->row_count++;
     table->row_count++;
     *out = table_row_at(group, number);
@@ -147,29 +162,36 @@ uint32_t table_unlink(struct group *group, const struct state_row *row)
 
 /* ---- batches ---- */
 
+void state_table_prefetch_slot(struct state_table *table, uint64_t hash)
+{
+    const struct group *group = table_group(table, hash);
+    if (group->slots)
+        __builtin_prefetch(&group->slots[home_of(group, table_hash(hash))]);
+}
+
+void state_table_prefetch_row(struct state_table *table, uint64_t wide_hash)
+{
+    const struct group *group = table_group(table, wide_hash);
+    if (!group->slots)
+        return;
+    uint32_t hash = table_hash(wide_hash), at = home_of(group, hash), slot;
+    while ((slot = group->slots[at]) && (slot & TAG_MASK) != (hash & TAG_MASK))
+        at = after(group, at);
+    if (!slot)
+        return;
+    const uint8_t *row = (const uint8_t *)table_row_at(group, slot >> TAG_BITS);
+    __builtin_prefetch(row, 1);
+    __builtin_prefetch(row + sizeof(struct state_row) + table->value_bytes + table->stamp_bytes, 1);
+}
+
 /* Brings the slots, then the rows of keys [from, to) into the caches. */
 static void prefetch(struct state_table *table, const struct key_batch *keys, uint32_t from,
                      uint32_t to)
 {
-    for (uint32_t i = from; i < to; i++) {
-        const struct group *group = table_group(table, keys->hashes[i]);
-        if (group->slots)
-            __builtin_prefetch(&group->slots[home_of(group, table_hash(keys->hashes[i]))]);
-    }
-    size_t last = sizeof(struct state_row) + table->value_bytes + table->stamp_bytes;
-    for (uint32_t i = from; i < to; i++) {
-        const struct group *group = table_group(table, keys->hashes[i]);
-        if (!group->slots)
-            continue;
-        uint32_t hash = table_hash(keys->hashes[i]), at = home_of(group, hash), slot;
-        while ((slot = group->slots[at]) && (slot & TAG_MASK) != (hash & TAG_MASK))
-            at = after(group, at);
-        if (!slot)
-            continue;
-        const uint8_t *row = (const uint8_t *)table_row_at(group, slot >> TAG_BITS);
-        __builtin_prefetch(row, 1);
-        __builtin_prefetch(row + last, 1);
-    }
+    for (uint32_t i = from; i < to; i++)
+        state_table_prefetch_slot(table, keys->hashes[i]);
+    for (uint32_t i = from; i < to; i++)
+        state_table_prefetch_row(table, keys->hashes[i]);
 }
 
 static bool is_there(const struct state_table *table, const struct state_row *row)
@@ -181,14 +203,14 @@ static bool is_there(const struct state_table *table, const struct state_row *ro
 static enum status upsert_one(struct state_table *table, const struct key_batch *keys, uint32_t i,
                               uint8_t **value, bool *fresh, struct error *err)
 {
-    const uint8_t *key = keys->bytes.data + keys->offsets[i];
-    uint32_t key_bytes = keys->offsets[i + 1] - keys->offsets[i];
-    struct state_row *row = table_find(table, key, key_bytes, keys->hashes[i]);
-    *fresh = !is_there(table, row);
-    if (!row)
-        TRY(table_insert(table, key, key_bytes, keys->hashes[i], &row, err));
-    else if (*fresh)
+    struct state_row *row;
+    TRY(table_find_or_insert(table, keys->bytes.data + keys->offsets[i],
+                             keys->offsets[i + 1] - keys->offsets[i], keys->hashes[i], &row, fresh,
+                             err));
+    if (!*fresh && !is_there(table, row)) {
         TRY(table_revive(table, row, err));
+        *fresh = true;
+    }
     *value = row->value;
     return OK;
 }

@@ -45,12 +45,13 @@ struct group {
 #define ROW_SIZE_SHIFT  12
 #define ROW_SIZE_MAX    ((1u << (32 - ROW_SIZE_SHIFT)) - 1) /* a longer key: 4 bytes before it */
 
-#define DIRTY_CHUNK_FIRST 30u
-#define DIRTY_CHUNK_NEXT  510u
+#define DIRTY_CHUNK_MIN 29u /* doubled from chunk to chunk */
+#define DIRTY_CHUNK_MAX 4093u
 struct dirty_chunk {
     struct dirty_chunk *next;
     uint32_t count, capacity;
-    uintptr_t rows[]; /* struct state_row *; 0: listed elsewhere; | 1: a tombstone was written */
+    uint64_t tombstones; /* entries with | 1 */
+    uintptr_t rows[];    /* struct state_row *; 0: listed elsewhere; | 1: a tombstone was written */
 };
 struct dirty_list {
     struct dirty_chunk *first, *last;
@@ -146,8 +147,9 @@ void table_row_free(struct state_table *table, struct state_row *row);
 /* The row of the key, dead and expired ones too; NULL: there is none. */
 struct state_row *table_find(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
                              uint64_t hash);
-enum status table_insert(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
-                         uint64_t hash, struct state_row **out, struct error *err) STATUS_CHECKED;
+enum status table_find_or_insert(struct state_table *table, const uint8_t *key, uint32_t key_bytes,
+                                 uint64_t hash, struct state_row **out, bool *made,
+                                 struct error *err) STATUS_CHECKED;
 /* Out of the index; its number. */
 uint32_t table_unlink(struct group *group, const struct state_row *row);
 /* table_track.c */

@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""state_job.py - a job with a running sum of 10,000,000 keys, of which 1 % are touched a second (100,000 rows/s of JSON
+from a topic in the process), into a table with a primary key (blackhole), and beside it 1,000 sums into SQLite:
+  checkpoint  CPU of the process per million rows with a checkpoint each second against without: two processes that are
+              loaded by turns, median of 7 pairs
+  latency     from a record's visibility to its row in SQLite, with checkpoints each second
+  recovery    from kill -9 and start again to the first row that comes after
+Arguments: [PART [KEYS [RATE [SECONDS]]]], defaults: all, 10000000 100000 5 (seconds a turn; latency: four times that)."""
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+from _leat import BUILD, LEAT, median, memory_mb
+
+PART = sys.argv[1] if len(sys.argv) > 1 else "all"
+KEYS = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000_000
+RATE = int(sys.argv[3]) if len(sys.argv) > 3 else 100_000
+SECONDS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+PAIRS = 7
+SQL = """CREATE TABLE updates (k BIGINT, v BIGINT) WITH ('connector' = 'kafka', 'topic' = 'updates', 'format' = 'json',
+  'properties.bootstrap.servers' = 'embedded', 'scan.startup.mode' = 'earliest-offset');
+CREATE TABLE nowhere (k BIGINT, total BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH ('connector' = 'blackhole');
+CREATE TABLE buckets (bucket BIGINT, n BIGINT, PRIMARY KEY (bucket) NOT ENFORCED)
+  WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{db}', 'table-name' = 'buckets');
+EXECUTE STATEMENT SET BEGIN
+INSERT INTO nowhere SELECT k, SUM(v) FROM updates GROUP BY k;
+INSERT INTO buckets SELECT k % 1000, COUNT(*) FROM updates GROUP BY k % 1000;
+END;
+"""
+
+
+class Job:
+    """One `leat run` with its own data directory, broker and database."""
+
+    def __init__(self, scratch, name, interval):
+        self.directory = os.path.join(scratch, name)
+        self.db = os.path.join(self.directory, "out.db")
+        self.interval = interval
+        self.process = None
+        os.makedirs(self.directory)
+        self.start()
+
+    def start(self):
+        command = [LEAT, "run", "--data", os.path.join(self.directory, "data"), "--broker=127.0.0.1:0", "--http",
+                   "127.0.0.1:0", "--set", "pipeline.name=sums"]
+        if self.interval:
+            command += ["--set", f"execution.checkpointing.interval={self.interval}"]
+        self.log = open(os.path.join(self.directory, "log"), "w+")
+        self.process = subprocess.Popen(command + ["-e", SQL.format(db=self.db)], stderr=self.log)
+        self.broker, self.http = self.wait_for(self.addresses, 60)
+
+    def addresses(self):
+        with open(self.log.name) as file:
+            text = file.read()
+        broker, http = re.search(r"Kafka clients: (127\.0\.0\.1:\d+)", text), re.search(r"http://(127\.0\.0\.1:\d+)", text)
+        return broker and http and (broker.group(1), http.group(1))
+
+    def wait_for(self, what, seconds):
+        deadline = time.monotonic() + seconds
+        while not (found := what()):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                with open(self.log.name) as file:
+                    raise SystemExit(f"state_job: {what.__name__} never came\n{file.read()}")
+            time.sleep(0.01)
+        return found
+
+    def metric(self, name):
+        with urllib.request.urlopen(f"http://{self.http}/metrics") as answer:
+            return max(map(float, re.findall(rf"^{name}{{.*}} (\d+)$", answer.read().decode(), re.M)), default=0)
+
+    def produce(self, *arguments):
+        return subprocess.run([os.path.join(BUILD, "bench/keys_produce"), self.broker, "updates", str(KEYS),
+                               *map(str, arguments)], check=True, capture_output=True, text=True).stdout
+
+    def read_rows(self):
+        return self.metric("leat_job_rows_read_total")
+
+    def preload(self):
+        self.produce()
+        self.wait_for(lambda: self.metric("leat_operator_state_keys") >= KEYS, 60 + KEYS / 20_000)
+        if self.interval:
+            time.sleep(3)  # the first checkpoint, of all of it, is not what is measured
+
+    def cpu(self):
+        """Nanoseconds that all threads have run."""
+        total = 0
+        for thread in os.listdir(f"/proc/{self.process.pid}/task"):
+            with open(f"/proc/{self.process.pid}/task/{thread}/schedstat") as file:
+                total += int(file.read().split()[0])
+        return total
+
+    def cpu_per_million(self):
+        rows, cpu = self.read_rows(), self.cpu()
+        self.produce(RATE, SECONDS)
+        wanted = rows + RATE * SECONDS
+        self.wait_for(lambda: self.read_rows() >= wanted, 60)
+        time.sleep(1.2)  # the checkpoint of the last second
+        return (self.cpu() - cpu) / (RATE * SECONDS) / 1e3
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def checkpoint(scratch):
+    on, off = Job(scratch, "on", "1 s"), Job(scratch, "off", None)
+    try:
+        on.preload()
+        off.preload()
+        pairs = []
+        for i in range(PAIRS):
+            pair = (on.cpu_per_million(), off.cpu_per_million()) if i % 2 else (off.cpu_per_million(),
+                                                                                on.cpu_per_million())[::-1]
+            pairs.append(pair)
+            print(f"  {pair[0]:.3f} s and {pair[1]:.3f} s a million", flush=True)
+        cost = median([a / b - 1 for a, b in pairs])
+        print(f"checkpoints each second of {KEYS} keys, {RATE} rows/s: {median([a for a, _ in pairs]):.3f} s of CPU per "
+              f"million rows, without {median([b for _, b in pairs]):.3f} s: {cost:.1%} more, median of {PAIRS} pairs "
+              f"(asked 5 %) {'' if cost < 0.05 else 'ABOVE'}")
+        return cost < 0.05
+    finally:
+        on.kill()
+        off.kill()
+
+
+def latency(scratch):
+    job = Job(scratch, "latency", os.environ.get("IV","1 s") or None)
+    try:
+        job.preload()
+        good = True
+        for line in job.produce(RATE, SECONDS * 4, job.db).splitlines():
+            what, middle, high, most, count = line.split()
+            good &= what != "visible" or float(high) < 10
+            print(f"from a record {what} to its row in SQLite, {RATE} rows/s, {KEYS} keys, checkpoints each second: median "
+                  f"{middle} ms, 99th of a hundred {high} ms, most {most} ms, of {count}"
+                  f"{' (asked 10 ms)' if what == 'visible' else ''} {'' if good else 'ABOVE'}")
+        return good
+    finally:
+        job.kill()
+
+
+def recovery(scratch):
+    job = Job(scratch, "recovery", "1 s")
+    try:
+        job.preload()
+        job.produce(RATE, 3)
+        time.sleep(2)
+        job.kill()
+        os.unlink(job.log.name)
+        began = time.monotonic()
+        job.start()
+        rows = sqlite3.connect(job.db)
+        count = rows.execute("SELECT SUM(n) FROM buckets").fetchone()[0]
+        subprocess.run([os.path.join(BUILD, "bench/keys_produce"), job.broker, "updates", "1"], check=True)
+        job.wait_for(lambda: rows.execute("SELECT SUM(n) FROM buckets").fetchone()[0] > count, 120)
+        took = time.monotonic() - began
+        size = sum(os.path.getsize(os.path.join(path, name)) for path, _, names in
+                   os.walk(os.path.join(job.directory, "data/checkpoints")) for name in names)
+        keys = job.metric("leat_operator_state_keys")
+        print(f"recovery of {keys:.0f} keys from {size / 2**20:.0f} MB: {took:.2f} s from start to the first new row "
+              f"(asked 5 s), {memory_mb(job.process.pid):.0f} MB of memory at most {'' if took < 5 else 'ABOVE'}")
+        return took < 5 and keys >= KEYS
+    finally:
+        job.kill()
+
+
+def main():
+    scratch = tempfile.mkdtemp(prefix="leat-bench-")
+    try:
+        good = [part(scratch) for part in (checkpoint, latency, recovery) if PART in ("all", part.__name__)]
+    finally:
+        shutil.rmtree(scratch)
+    sys.exit(not all(good))
+
+
+main()
