@@ -78,12 +78,13 @@ class Job:
         return subprocess.run([os.path.join(BUILD, "bench/keys_produce"), self.broker, "updates", str(KEYS),
                                *map(str, arguments)], check=True, capture_output=True, text=True).stdout
 
-    def read_rows(self):
-        return self.metric("leat_job_rows_read_total")
+    def has_read(self):
+        return self.metric("leat_job_rows_read_total") >= self.rows
 
     def preload(self):
         self.produce()
-        self.wait_for(lambda: self.metric("leat_operator_state_keys") >= KEYS, 60 + KEYS / 20_000)
+        self.rows = KEYS
+        self.wait_for(self.has_read, 60 + KEYS / 20_000)
         if self.interval:
             time.sleep(3)  # the first checkpoint, of all of it, is not what is measured
 
@@ -96,10 +97,10 @@ class Job:
         return total
 
     def cpu_per_million(self):
-        rows, cpu = self.read_rows(), self.cpu()
+        cpu = self.cpu()
         self.produce(RATE, SECONDS)
-        wanted = rows + RATE * SECONDS
-        self.wait_for(lambda: self.read_rows() >= wanted, 60)
+        self.rows += RATE * SECONDS
+        self.wait_for(self.has_read, 60)
         time.sleep(1.2)  # the checkpoint of the last second
         return (self.cpu() - cpu) / (RATE * SECONDS) / 1e3
 
@@ -131,7 +132,7 @@ def checkpoint(scratch):
 
 
 def latency(scratch):
-    job = Job(scratch, "latency", os.environ.get("IV","1 s") or None)
+    job = Job(scratch, "latency", "1 s")
     try:
         job.preload()
         good = True
