@@ -64,7 +64,8 @@ static enum status group_load(void *context, const struct keyed_table *table, ui
     if (table->number > 0)
         return distinct_value_load(value, bytes, size_bytes, err);
     aggregate_calls_clear(&group->calls, value);
-    *(struct group_head *)value = (struct group_head){.row_count = state_get_varint(&in) & ROW_COUNT_MAX};
+    *(struct group_head *)value =
+        (struct group_head){.row_count = state_get_varint(&in) & ROW_COUNT_MAX};
     TRY(aggregate_calls_load(&group->calls, value, &in, err));
     return state_get_end(&in, "a group", err);
 }
