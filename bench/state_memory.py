@@ -35,7 +35,8 @@ def run(kind, keys):
     key, type_of, _ = CASES[kind]
     sql = SQL.format(key=key.format(keys=keys), type=type_of)
     with tempfile.TemporaryDirectory(prefix="leat-bench-") as data:
-        process = subprocess.Popen([LEAT, "run", "--data", data, "--http", "127.0.0.1:0", "-e", sql],
+        process = subprocess.Popen([LEAT, "run", "--data", data, "--http", "127.0.0.1:0", "--set",
+                                    "execution.checkpointing.interval=0 ms", "-e", sql],
                                    stderr=subprocess.PIPE, text=True)
         try:
             address = next(re.search(r"127\.0\.0\.1:\d+", line) for line in process.stderr if "http" in line).group(0)

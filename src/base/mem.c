@@ -10,6 +10,8 @@
 #include "base/must.h"
 #include "base/str.h"
 
+#define ROOM_SHARE 16 /* of a limit, what owners that leave room keep free */
+
 static _Atomic uint64_t alloc_count;
 static _Atomic uint64_t fail_countdown;
 
@@ -79,6 +81,8 @@ void mem_owner_init(struct mem_owner *owner, struct mem_owner *parent, const cha
     owner->parent = parent;
     owner->name = name;
     owner->limit_setting = NULL;
+    owner->relief = NULL;
+    owner->leaves_room = false;
     owner->limit_bytes = 0;
     atomic_init(&owner->used_bytes, 0);
     atomic_init(&owner->peak_bytes, 0);
@@ -89,9 +93,10 @@ void mem_owner_fini(struct mem_owner *owner)
     must(atomic_load(&owner->used_bytes) == 0);
 }
 
-static bool reserve_one(struct mem_owner *owner, size_t size_bytes)
+static bool reserve_one(struct mem_owner *owner, size_t size_bytes, bool leaves_room)
 {
     size_t limit = owner->limit_bytes ? owner->limit_bytes : SIZE_MAX;
+    limit -= leaves_room ? limit / ROOM_SHARE : 0;
     size_t used = atomic_load_explicit(&owner->used_bytes, memory_order_relaxed);
     do {
         if (size_bytes > limit || used > limit - size_bytes)
@@ -116,23 +121,31 @@ enum status mem_budget_error(const struct mem_owner *owner, const struct mem_own
     const struct mem_owner *named = full;
     while (named && !named->limit_setting)
         named = named->parent;
-    char wanted[STR_BYTES_MAX], used[STR_BYTES_MAX], limit[STR_BYTES_MAX];
+    char wanted[STR_BYTES_MAX], used[STR_BYTES_MAX], limit[STR_BYTES_MAX], held[STR_BYTES_MAX];
     str_from_bytes(wanted, size_bytes);
+    str_from_bytes(held, atomic_load(&owner->used_bytes));
     str_from_bytes(used, atomic_load(&full->used_bytes));
     str_from_bytes(limit, full->limit_bytes);
     if (!err || err->code != OK)
         return ERR_BUDGET;
-    error_set(err, ERR_BUDGET, "%s needs %s of memory, but %s uses %s of its limit of %s",
-              owner->name, wanted, full == owner ? "it" : full->name, used, limit);
+    if (full == owner)
+        error_set(err, ERR_BUDGET, "%s needs %s of memory, but it uses %s of its limit of %s",
+                  owner->name, wanted, used, limit);
+    else
+        error_set(err, ERR_BUDGET,
+                  "%s holds %s of memory and needs %s more, but %s uses %s of its limit of %s%s",
+                  owner->name, held, wanted, full->name, used, limit,
+                  owner->leaves_room ? ", of which some is kept for others" : "");
     if (named)
-        error_hint(err, "raise %s", named->limit_setting);
+        error_hint(err, "raise %s%s%s", named->limit_setting, owner->relief ? ", or " : "",
+                   owner->relief ? owner->relief : "");
     return ERR_BUDGET;
 }
 
 enum status mem_reserve(struct mem_owner *owner, size_t size_bytes, struct error *err)
 {
     for (struct mem_owner *each = owner; each; each = each->parent) {
-        if (reserve_one(each, size_bytes))
+        if (reserve_one(each, size_bytes, owner->leaves_room))
             continue;
         for (struct mem_owner *undo = owner; undo != each; undo = undo->parent)
             release_one(undo, size_bytes);

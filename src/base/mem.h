@@ -41,7 +41,11 @@ struct mem_owner {
     struct mem_owner *parent;  /* NULL only for the root */
     const char *name;          /* "group aggregate", "broker log"; borrowed */
     const char *limit_setting; /* the setting that raises limit_bytes; NULL: the parent's */
-    size_t limit_bytes;        /* 0: only the parents limit */
+    const char *relief;        /* what else helps when a limit is met; NULL: nothing */
+    /* It may grow without end: it takes at most 15/16 of each limit, so that whoever meets the
+     * limit first is it, and not one that needs a buffer to go on. */
+    bool leaves_room;
+    size_t limit_bytes; /* 0: only the parents limit */
     _Atomic size_t used_bytes;
     _Atomic size_t peak_bytes;
 };

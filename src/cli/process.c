@@ -13,6 +13,7 @@
 #include "base/must.h"
 #include "broker/broker.h"
 #include "os/descriptor.h"
+#include "os/memory.h"
 #include "os/zonefile.h"
 
 #define IO_POOL_THREADS 8
@@ -50,6 +51,7 @@ enum status process_init(struct process *process, struct error *err)
     arena_init(&process->arena, NULL, 1u << 20);
     mem_owner_init(&process->memory, NULL, "process");
     process->memory.limit_setting = "leat.memory.limit";
+    process->memory.limit_bytes = memory_of_machine(io_real()) / 5 * 4;
     process->shared = mem_calloc(1, sizeof(*process->shared));
     if (!process->shared)
         return error_memory(err, "the process", sizeof(*process->shared));
@@ -78,8 +80,10 @@ static const struct option_def SETTINGS[] = {
     {.key = "leat.memory.limit",
      .kind = OPTION_BYTES,
      .offset = offsetof(struct process, memory.limit_bytes),
-     .help = "The most memory of the whole process ('2 gb'); what would go above it fails with an "
-             "error that names this setting. Without it there is no limit."},
+     .help =
+         "The most memory of the whole process ('2 gb'; 0: no limit); a job that would go above "
+         "it fails with an error that names the operator and the settings that help. Without it "
+         "four fifths of the machine's memory, or of what the control group allows."},
     {.key = "leat.worker-threads",
      .kind = OPTION_INT,
      .offset = offsetof(struct process, worker_threads),

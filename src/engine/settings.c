@@ -224,8 +224,6 @@ static enum status check_built(const struct settings *settings, struct error *er
         return error_set(err, ERR_OPTION,
                          "'restart-strategy.exponential-delay': the initial-backoff is longer than "
                          "the max-backoff");
-    if (settings->state_ttl_ms > 0)
-        return error_set(err, ERR_UNSUPPORTED, "'table.exec.state.ttl' is not built");
     return OK;
 }
 

@@ -75,6 +75,8 @@ enum status distinct_set_init(struct distinct_set *set, const struct aggregate_c
     struct state_table_spec spec = {.value_bytes = sizeof(struct distinct_value),
                                     .first_key_group = all->op->first_key_group,
                                     .last_key_group = all->op->last_key_group,
+                                    .ttl_ms = all->ttl_ms,
+                                    .now_us = &all->op->eval.now_us,
                                     .owner = &all->op->owner};
     for (uint32_t i = 0; i < all->count; i++)
         if (all->calls[i].bound.distinct)

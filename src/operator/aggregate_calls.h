@@ -17,6 +17,7 @@ struct aggregate_calls {
     uint32_t value_bytes; /* head and all accumulators */
     bool own_memory;      /* some accumulator has fini */
     uint32_t distinct_count;
+    int64_t ttl_ms; /* of rows of DISTINCT values; 0: for ever. The operator's to set */
     struct operator* op;
     const uint32_t *keys; /* input columns of the group key, for DISTINCT */
     uint32_t key_count;

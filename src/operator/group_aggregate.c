@@ -10,12 +10,19 @@
  * A group is there while its row_count is above 0; rows without it are removed at the batch's end.
  * A row that is taken away from a group that is not there changes nothing (as in Flink). LOCAL
  * emits (keys, all accumulators as BYTES) after each batch and keeps nothing; GLOBAL merges those.
- * Not built: a time to live of state.
+ *
+ * With a time to live (table.exec.state.ttl), a group without rows for so long is forgotten,
+ * without a word to those downstream, and begins anew with its next row (as in Flink). The table
+ * forgets; a timer goes round it so that its memory is free at most as long again afterwards.
  */
 #include "operator/aggregate_calls.h"
 #include "operator/group_changes.h"
 #include "operator/group_lookup.h"
 #include "operator/operator_int.h"
+
+#define SWEEPS       256 /* in a time to live, at least */
+#define SWEEP_MS_MIN 10
+#define SWEEP_MS_MAX 1000
 
 #define ROW_COUNT_MAX ((UINT64_C(1) << 52) - 1)
 struct group_head {
@@ -33,7 +40,8 @@ struct group_aggregate {
     struct aggregate_calls calls;
     struct distinct_set distinct;
     struct group_lookup lookup;
-    struct lookup_cache cache;
+    struct lookup_cache cache; /* not asked with a time to live: it does not see it pass */
+    bool is_timed;             /* a timer is set */
     struct group_changes changes;
     uint8_t *groups[BATCH_ROWS_MAX]; /* by selected row */
     uint16_t rows[BATCH_ROWS_MAX];   /* of the batch, those of the round that count */
@@ -88,26 +96,43 @@ static enum status group_find(void *context, uint8_t number, int64_t namespace,
 static const struct keyed_state_class GROUP_STATE = {
     .save = group_save, .load = group_load, .clear = group_clear, .find = group_find};
 
+/* ---- time to live ---- */
+
+/* How often the timer looks for what has expired. */
+static int64_t sweep_ms(const struct group_aggregate *group)
+{
+    int64_t ms = group->calls.ttl_ms / SWEEPS;
+    return ms < SWEEP_MS_MIN ? SWEEP_MS_MIN : ms > SWEEP_MS_MAX ? SWEEP_MS_MAX : ms;
+}
+
+static enum status set_timer(struct operator* op, struct error *err)
+{
+    struct group_aggregate *group = op->state;
+    group->is_timed = true;
+    return operator_set_timer(op, op->steady_us + sweep_ms(group) * US_PER_MS, err);
+}
+
 static enum status group_open(struct operator* op, struct error *err)
 {
     const struct plan_node *node = op->node;
     struct group_aggregate *group = operator_new_state(op, sizeof(*group), err);
     if (!group)
         return err->code;
-    if (node->group.state_ttl_ms > 0)
-        return error_set(err, ERR_UNSUPPORTED,
-                         "table.exec.state.ttl is not supported yet for GROUP BY");
+    op->owner.relief = "set table.exec.state.ttl, so that keys without new rows are forgotten";
     TRY(aggregate_calls_init(&group->calls, op, node->group.calls, node->group.call_count,
                              node->group.keys, node->group.key_count, sizeof(struct group_head),
                              err));
     keyed_state_init(&group->keyed, &GROUP_STATE, group,
                      node->group.phase == PHASE_LOCAL ? 0 : op->epoch);
+    group->calls.ttl_ms = node->group.phase == PHASE_LOCAL ? 0 : node->group.state_ttl_ms;
     TRY(distinct_set_init(&group->distinct, &group->calls, &group->keyed, 0, err));
     TRY(group_changes_init(&group->changes, op, &group->calls, err));
     TRY(group_lookup_init(&group->lookup, node->group.keys, node->group.key_count, err));
     struct state_table_spec spec = {.value_bytes = group->calls.value_bytes,
                                     .first_key_group = op->first_key_group,
                                     .last_key_group = op->last_key_group,
+                                    .ttl_ms = group->calls.ttl_ms,
+                                    .now_us = &op->eval.now_us,
                                     .owner = &op->owner};
     if (node->group.key_count == 0 || node->group.phase == PHASE_LOCAL) {
         spec.first_key_group = 0; /* one row of the empty key; rows on their way to all groups */
@@ -118,7 +143,8 @@ static enum status group_open(struct operator* op, struct error *err)
     if (node->group.phase == PHASE_LOCAL)
         return OK;
     op->keyed = &group->keyed;
-    return operator_restore_keyed(op, spec.first_key_group, spec.last_key_group, err);
+    TRY(operator_restore_keyed(op, spec.first_key_group, spec.last_key_group, err));
+    return group->calls.ttl_ms && op->restore ? set_timer(op, err) : OK;
 }
 
 static struct group_head *head_of(uint8_t *row)
@@ -256,6 +282,13 @@ static void forget_local(struct group_aggregate *group)
     }
 }
 
+static void tell_size(struct operator* op)
+{
+    struct group_aggregate *group = op->state;
+    metric_set(&op->metrics.state_keys, (int64_t)state_table_rows(group->table));
+    metric_set(&op->metrics.state_bytes, (int64_t)state_table_bytes(group->table));
+}
+
 static enum push_result group_push(struct operator* op, uint32_t port, struct batch *batch,
                                    struct error *err)
 {
@@ -263,8 +296,9 @@ static enum push_result group_push(struct operator* op, uint32_t port, struct ba
     uint32_t from = 0;
     if (batch->selected_count == 0)
         return PUSH_DONE;
+    struct lookup_cache *cache = group->calls.ttl_ms ? NULL : &group->cache;
     enum status status =
-        group_lookup_run(&group->lookup, group->table, &group->cache, batch, group->groups, err);
+        group_lookup_run(&group->lookup, group->table, cache, batch, group->groups, err);
     if (status == OK && op->node->group.phase != PHASE_GLOBAL)
         status = aggregate_calls_begin(&group->calls, batch, err);
     while (status == OK && from < batch->selected_count)
@@ -275,9 +309,28 @@ static enum push_result group_push(struct operator* op, uint32_t port, struct ba
     if (op->node->group.phase == PHASE_LOCAL)
         forget_local(group);
     remove_rows(op);
-    metric_set(&op->metrics.state_keys, (int64_t)state_table_rows(group->table));
-    metric_set(&op->metrics.state_bytes, (int64_t)state_table_bytes(group->table));
+    tell_size(op);
+    if (status == OK && group->calls.ttl_ms && !group->is_timed)
+        status = set_timer(op, err);
     return status == OK ? PUSH_DONE : PUSH_ERROR;
+}
+
+/* Some rows of all tables are looked at, so many that all have been in a time to live. */
+static enum push_result group_timer(struct operator* op, int64_t due_us, struct error *err)
+{
+    struct group_aggregate *group = op->state;
+    bool has_rows = false;
+    group->is_timed = false;
+    for (struct keyed_table *table = group->keyed.tables; table; table = table->next) {
+        uint64_t rows = state_table_rows(table->rows);
+        uint64_t some = 1 + rows * (uint64_t)sweep_ms(group) / (uint64_t)group->calls.ttl_ms;
+        PUSH_TRY(state_table_expire(table->rows, (uint32_t)some, err));
+        has_rows |= state_table_rows(table->rows) > 0;
+    }
+    tell_size(op);
+    if (has_rows)
+        PUSH_TRY(set_timer(op, err));
+    return PUSH_DONE;
 }
 
 static void group_close(struct operator* op)
@@ -306,5 +359,6 @@ const struct operator_class OPERATOR_GROUP_AGGREGATE = {
     .name = "GroupAggregate",
     .open = group_open,
     .push = group_push,
+    .timer = group_timer,
     .close = group_close,
 };

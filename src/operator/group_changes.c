@@ -1,7 +1,9 @@
 /* group_changes.c - see group_changes.h.
  *
- * Equal old and new results emit nothing. Values are compared as they are stored (two NaN are
- * equal, 0.0 and -0.0 are not), so that what downstream holds is what the state says.
+ * Equal old and new results emit nothing, unless state has a time to live: then every row is
+ * emitted, so that state downstream lives on too (as Flink's GroupAggFunction). Values are compared
+ * as they are stored (two NaN are equal, 0.0 and -0.0 are not), so that what downstream holds is
+ * what the state says.
  */
 #include "operator/group_changes.h"
 
@@ -167,7 +169,7 @@ enum status group_changes_after(struct group_changes *changes, const struct batc
         if (changes->was_there[i] && changes->is_there[i]) {
             old_places[both] = (uint16_t)old;
             new_places[both] = (uint16_t)(changes->old_count + new_count);
-            changes->differs[both++] = false;
+            changes->differs[both++] = changes->op->node->group.state_ttl_ms > 0;
         }
         old += changes->was_there[i];
         if (changes->is_there[i])

@@ -32,6 +32,8 @@ static enum status window_open(struct operator* op, struct error *err)
     all->op = op;
     all->watermark_us = WATERMARK_NONE;
     must(all->size_us > 0);
+    op->owner.relief = "make the windows shorter, or, where a split without rows keeps them open, "
+                       "set 'scan.watermark.idle-timeout' on the source table";
     keyed_state_init(&all->keyed, &WINDOW_STATE, all, op->epoch);
     op->keyed = &all->keyed;
     TRY(aggregate_calls_init(&all->calls, op, node->window.calls, node->window.call_count,

@@ -163,7 +163,11 @@ static void init_operator(struct builder *builder, struct task *task, struct ope
     op->steady_us = io_monotonic_us(io);
     metric_set(&op->metrics.watermark_us, WATERMARK_NONE);
     metric_set(&op->metrics.next_timer_us, WATERMARK_MAX);
-    mem_owner_init(&op->owner, &job->owner, op->class ? op->class->name : "operator");
+    const char *name = node->state_name ? node->state_name
+                       : op->class      ? op->class->name
+                                        : "operator";
+    mem_owner_init(&op->owner, &job->owner, name);
+    op->owner.leaves_room = true;
 }
 
 static enum status make_tasks(struct builder *builder, struct error *err)

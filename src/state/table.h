@@ -60,9 +60,8 @@ void state_table_find(struct state_table *table, const struct key_batch *keys, u
 /* The row is gone and its memory is used again (tracked: once its tombstone is durable); what the
  * value owned is the caller's business. A tracked row must have been touched in this epoch. */
 void state_table_remove(struct state_table *table, uint8_t *value);
-/* Looks at about max_rows rows, going round the table, and removes those that have expired;
- * *removed counts them. */
-enum status state_table_expire(struct state_table *table, uint32_t max_rows, uint32_t *removed,
+/* Looks at about max_rows rows, going round the table, and removes those that have expired. */
+enum status state_table_expire(struct state_table *table, uint32_t max_rows,
                                struct error *err) STATUS_CHECKED;
 
 static inline struct state_row *state_row_of(uint8_t *value)

@@ -123,11 +123,9 @@ enum status table_revive(struct state_table *table, struct state_row *row, struc
     return OK;
 }
 
-enum status state_table_expire(struct state_table *table, uint32_t max_rows, uint32_t *removed,
-                               struct error *err)
+enum status state_table_expire(struct state_table *table, uint32_t max_rows, struct error *err)
 {
     uint8_t *values[SCAN_ROWS];
-    *removed = 0;
     for (uint32_t done = 0; done < max_rows; done += SCAN_ROWS) {
         uint32_t count = state_table_scan(table, &table->sweep, values, SCAN_ROWS);
         for (uint32_t i = 0; i < count; i++) {
@@ -137,7 +135,6 @@ enum status state_table_expire(struct state_table *table, uint32_t max_rows, uin
             if (table->clear)
                 table->clear(table->clear_context, values[i]);
             state_table_remove(table, values[i]);
-            ++*removed;
         }
         if (count < SCAN_ROWS) {
             table->sweep = (struct state_cursor){0};

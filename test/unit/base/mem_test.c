@@ -103,6 +103,33 @@ static void *reserve_and_release(void *owner)
     return NULL;
 }
 
+/* What may grow without end leaves room for the others, and says what else helps. */
+TEST(one_that_leaves_room)
+{
+    error_clear(&err);
+    struct mem_owner root, state, other;
+    mem_owner_init(&root, NULL, "process");
+    root.limit_bytes = 1600;
+    root.limit_setting = "leat.memory.limit";
+    mem_owner_init(&state, &root, "GroupAggregate(k)");
+    mem_owner_init(&other, &root, "other");
+    state.leaves_room = true;
+    state.relief = "forget something";
+    CHECK_OK(mem_reserve(&state, 1500, &err));
+    CHECK_INT(mem_reserve(&state, 1, &err), ERR_BUDGET);
+    CHECK(strstr(err.text, "GroupAggregate(k) holds 1.5 kb") != NULL);
+    CHECK_STR(err.hint, "raise leat.memory.limit, or forget something");
+    error_clear(&err);
+    CHECK_OK(mem_reserve(&other, 100, &err));
+    CHECK_INT(mem_reserve(&other, 1, &err), ERR_BUDGET);
+    CHECK_STR(err.hint, "raise leat.memory.limit");
+    mem_release(&state, 1500);
+    mem_release(&other, 100);
+    mem_owner_fini(&state);
+    mem_owner_fini(&other);
+    mem_owner_fini(&root);
+}
+
 TEST(threads_never_pass_the_limit)
 {
     pthread_t threads[4];

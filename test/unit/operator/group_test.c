@@ -358,3 +358,39 @@ TEST(memory_runs_out_with_a_status)
     }
     arena_fini(&arena);
 }
+
+/* With a time to live: a group begins anew when it has had no row for so long, and the timer
+ * empties the state, to its last row, without any input. */
+TEST(groups_expire)
+{
+    struct harness h;
+    struct plan_node node;
+    struct plan_aggregate calls[] = {{.arg_column = 1, .filter_column = -1},
+                                     {.arg_column = -1, .filter_column = -1}};
+    const char *names[] = {"SUM", "COUNT"};
+    arena_init(&arena, NULL, 1 << 20);
+    make_node(&node, calls, 2, names, false);
+    node.group.state_ttl_ms = 1000;
+    harness_open(&h, &node);
+    harness_push(&h, "+I a 1 TRUE / +I b 5 TRUE / +I a 0 TRUE");
+    CHECK_STR(harness_take(&h), "+I a 1 1\n+I b 5 1\n-U a 1 1\n+U a 1 2\n");
+    h.op.eval.now_us += 999 * US_PER_MS;
+    harness_push(&h, "+I a 2 TRUE");
+    CHECK_STR(harness_take(&h), "-U a 1 2\n+U a 3 3\n");
+    h.op.eval.now_us += US_PER_MS;
+    harness_push(&h, "+I b 7 TRUE / +I a 4 TRUE");
+    CHECK_STR(harness_take(&h), "+I b 7 1\n-U a 3 3\n+U a 7 4\n");
+    CHECK_INT(metric_get(&h.op.metrics.state_keys), 2);
+    int fired = 0;
+    for (; h.timer_us != INT64_MAX && fired < 10000; fired++) {
+        h.op.eval.now_us += h.timer_us - h.op.steady_us;
+        h.op.steady_us = h.timer_us;
+        h.timer_us = INT64_MAX;
+        CHECK(h.op.class->timer(&h.op, h.op.steady_us, &h.err) == PUSH_DONE);
+    }
+    CHECK_INT(metric_get(&h.op.metrics.state_keys), 0);
+    CHECK(fired > 90 && h.op.steady_us < 4 * US_PER_SECOND);
+    CHECK_STR(harness_take(&h), "");
+    harness_close(&h);
+    arena_fini(&arena);
+}

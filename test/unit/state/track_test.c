@@ -12,6 +12,10 @@
 #define TABLES  3 /* namespaces */
 #define CHANGES 40
 
+/* With a time to live the model forgets as the table has to. */
+static int64_t clock_us;
+#define TTL_MS 1000
+
 static uint64_t random_state;
 
 static uint64_t draw(uint64_t below)
@@ -74,6 +78,7 @@ static void world_init(struct world *world, uint64_t epoch, uint32_t first, uint
     world->spec = (struct state_table_spec){.value_bytes = 16,
                                             .first_key_group = first,
                                             .last_key_group = last,
+                                            .now_us = &clock_us,
                                             .owner = &world->owner};
     keyed_state_init(&world->keyed, &CLASS, world, epoch);
 }
@@ -90,6 +95,7 @@ static void world_fini(struct world *world)
 
 struct model {
     uint64_t values[TABLES][KEYS]; /* 0: absent */
+    int64_t touched_ms[TABLES][KEYS];
 };
 static struct model now, at_barrier;
 
@@ -139,6 +145,15 @@ static bool one_key(uint32_t number)
     return true;
 }
 
+/* What the model has of a key now. */
+static uint64_t model_value(const struct world *world, const struct model *model, uint32_t t,
+                            uint32_t k)
+{
+    bool expired =
+        world->spec.ttl_ms && clock_us / 1000 - model->touched_ms[t][k] >= world->spec.ttl_ms;
+    return expired ? 0 : model->values[t][k];
+}
+
 static enum status change(struct world *world, struct error *err)
 {
     uint32_t t = (uint32_t)draw(TABLES), number = (uint32_t)draw(KEYS);
@@ -155,7 +170,7 @@ static enum status change(struct world *world, struct error *err)
         return error_memory(err, "a key", key_size(number));
     if (draw(3) == 0) {
         state_table_find(table->rows, &keys, &value);
-        must((value != NULL) == (now.values[t][number] != 0));
+        must((value != NULL) == (model_value(world, &now, t, number) != 0));
         if (!value)
             return OK;
         TRY(state_table_touch(table->rows, value, err));
@@ -164,8 +179,9 @@ static enum status change(struct world *world, struct error *err)
         return OK;
     }
     TRY(state_table_upsert(table->rows, &keys, &value, NULL, NULL, err));
-    if (!now.values[t][number])
+    if (!model_value(world, &now, t, number))
         now.values[t][number] = UINT64_MAX; /* there, with a value of zero */
+    now.touched_ms[t][number] = clock_us / 1000;
     TRY(state_table_touch(table->rows, value, err));
     now.values[t][number] = 1 + draw(1u << 20);
     memcpy(value, &now.values[t][number], 8);
@@ -186,14 +202,14 @@ static bool equals(struct world *world, const struct model *model, uint32_t firs
                 state_table_find(world->tables[t].rows, &keys, &value);
             if (value)
                 memcpy(&number, value, 8);
-            if (number != model->values[t][k])
+            if (number != model_value(world, model, t, k))
                 return false;
         }
     return true;
 }
 
 /* The committed blocks, loaded by `parts` subtasks, are the model. */
-static bool restored_is(const struct model *model, uint64_t epoch, uint32_t parts)
+static bool restored_is(const struct model *model, uint64_t epoch, uint32_t parts, int64_t ttl_ms)
 {
     struct error err = {0};
     bool good = true;
@@ -201,6 +217,7 @@ static bool restored_is(const struct model *model, uint64_t epoch, uint32_t part
         struct world world;
         uint32_t first = p * KEY_GROUP_COUNT / parts, last = (p + 1) * KEY_GROUP_COUNT / parts - 1;
         world_init(&world, epoch, first, last);
+        world.spec.ttl_ms = ttl_ms;
         for (uint32_t b = 0; b < committed.count && good; b++) {
             struct state_block *block = committed.blocks[b];
             struct state_block_info info;
@@ -276,7 +293,7 @@ static bool snapshot(struct world *world, uint64_t epoch, struct error *err)
         keyed_state_aborted(&world->keyed);
         drop_blocks(&pending);
     }
-    wrong = good && !restored_is(&at_barrier, epoch + 1, 1 + (uint32_t)draw(3));
+    wrong = good && !restored_is(&at_barrier, epoch + 1, 1 + (uint32_t)draw(3), world->spec.ttl_ms);
     return !wrong;
 }
 
@@ -299,6 +316,44 @@ TEST(snapshots_of_random_changes)
                            err.text);
         }
         CHECK(equals(&world, &now, 0, KEY_GROUP_COUNT - 1));
+        drop_blocks(&committed);
+        world_fini(&world);
+    }
+    key_batch_fini(&keys);
+}
+
+/* As above, while time passes and expired rows are swept out. */
+TEST(rows_expire)
+{
+    struct error err = {0};
+    key_batch_init(&keys, 64 << 20);
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        struct world world;
+        random_state = seed;
+        clock_us = 1000000;
+        memset(&now, 0, sizeof(now));
+        memset(bases, 0, sizeof(bases));
+        world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
+        world.spec.ttl_ms = TTL_MS;
+        for (uint64_t epoch = 1; epoch < 25; epoch++) {
+            for (uint64_t i = draw(4 * CHANGES); i > 0; i--) {
+                clock_us += (int64_t)draw(20000);
+                CHECK_OK(change(&world, &err));
+            }
+            for (uint32_t t = 0; t < TABLES; t++)
+                if (world.tables[t].rows)
+                    CHECK_OK(state_table_expire(world.tables[t].rows, (uint32_t)draw(200), &err));
+            if (!snapshot(&world, epoch, &err))
+                CHECK_FAIL("seed %d, epoch %d: %s", (int)seed, (int)epoch, err.text);
+        }
+        CHECK(equals(&world, &now, 0, KEY_GROUP_COUNT - 1));
+        clock_us += TTL_MS * 1000;
+        for (uint32_t t = 0; t < TABLES; t++)
+            if (world.tables[t].rows) {
+                CHECK_OK(state_table_expire(world.tables[t].rows, 1 << 20, &err));
+                CHECK_OK(state_table_expire(world.tables[t].rows, 1 << 20, &err));
+                CHECK_INT(state_table_rows(world.tables[t].rows), 0);
+            }
         drop_blocks(&committed);
         world_fini(&world);
     }
@@ -381,7 +436,7 @@ TEST(every_allocation_fails_once)
                 for (uint32_t k = 0; k < KEYS; k++)
                     if (at_barrier.values[t][k] == UINT64_MAX)
                         at_barrier.values[t][k] = 0;
-            if (!good && !restored_is(&at_barrier, epoch + 1, 1))
+            if (!good && !restored_is(&at_barrier, epoch + 1, 1, 0))
                 CHECK_FAIL("allocation %d, epoch %d", (int)fail, (int)epoch);
         }
         bool over = mem_alloc_count() - before < fail;
