@@ -24,6 +24,7 @@ struct settings { /* parsed values of the table in settings.c */
     int64_t max_parallelism;
     int64_t checkpoint_interval_ms;
     const char *savepoint_path, *savepoint_directory;
+    int64_t retained;
     struct restart_settings restart;
 };
 
@@ -71,6 +72,7 @@ struct engine_job {
     /* recovery.c; store NULL: no checkpoints */
     struct checkpoint_store *store;
     struct checkpoint *from; /* NULL: it begins empty */
+    uint32_t retained;       /* checkpoints */
     struct job_checkpoints checkpoints;
     const char *savepoint_directory;
     uint8_t parent[CHECKPOINT_LINEAGE_BYTES]; /* checkpoints.parent, where that is given */

@@ -70,6 +70,15 @@ void recovery_put_name(struct buf *out, const char *name, uint32_t ordinal)
         buf_printf(out, "~%u", ordinal);
 }
 
+static enum status open_at(const struct engine_job *job, const char *directory,
+                           struct checkpoint_store **out, struct error *err)
+{
+    struct engine *engine = job->engine;
+    TRY(checkpoint_store_open(out, engine->config.context->io, directory, &engine->owner, err));
+    checkpoint_store_retain(*out, job->retained);
+    return OK;
+}
+
 static enum status open_store(struct engine_job *job, const char *data, struct error *err)
 {
     struct engine *engine = job->engine;
@@ -81,8 +90,7 @@ static enum status open_store(struct engine_job *job, const char *data, struct e
     recovery_put_name(&path, job->plan->job_name, ordinal);
     enum status status = buf_check(&path, "the path of a job's checkpoints", err);
     if (status == OK)
-        status = checkpoint_store_open(&job->store, engine->config.context->io, buf_text(&path),
-                                       &engine->owner, err);
+        status = open_at(job, buf_text(&path), &job->store, err);
     buf_fini(&path);
     return status;
 }
@@ -178,8 +186,7 @@ enum status recovery_begin_anew(struct engine_job *job, struct error *err)
     job->from = NULL;
     enum status status = io_remove_tree(io, checkpoint_store_directory(store), err);
     if (status == OK)
-        status = checkpoint_store_open(&job->store, io, checkpoint_store_directory(store),
-                                       &engine->owner, err);
+        status = open_at(job, checkpoint_store_directory(store), &job->store, err);
     checkpoint_store_close(store);
     return status;
 }
@@ -269,6 +276,7 @@ enum status recovery_open(struct session *session, struct engine_job *job, bool 
                          job->plan->job_name);
     if (!data)
         return OK;
+    job->retained = (uint32_t)session->settings.retained;
     TRY(open_store(job, data, err));
     TRY(recovery_load(job, err));
     TRY(keep_savepoint_directory(session, job, data, err));
@@ -297,8 +305,7 @@ enum status recovery_again(struct engine_job *job, struct error *err)
     struct checkpoint_store *store = NULL, *before = job->store;
     if (!before)
         return OK;
-    TRY(checkpoint_store_open(&store, job->engine->config.context->io,
-                              checkpoint_store_directory(before), &job->engine->owner, err));
+    TRY(open_at(job, checkpoint_store_directory(before), &store, err));
     checkpoint_store_close(before);
     checkpoint_free(job->from);
     job->from = NULL;

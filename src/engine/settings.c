@@ -81,6 +81,14 @@ static const struct option_def SETTINGS[] = {
      .help = "From one checkpoint of a job to the next, where anything has changed; 0: none are "
              "made, and a job that is started again begins anew. A job with an end has checkpoints "
              "where a data directory is named (--data, --broker, --http) or this is set."},
+    {.key = "execution.checkpointing.num-retained",
+     .kind = OPTION_INT,
+     AT(retained),
+     .default_value = "2",
+     .min_value = 1,
+     .max_value = CHECKPOINTS_RETAINED_MAX,
+     .help = "How many checkpoints of a job are kept, the newest; at least two, so that there is "
+             "one should the newest be damaged."},
     {.key = "execution.checkpointing.savepoint-dir",
      .kind = OPTION_STRING,
      AT(savepoint_directory),

@@ -72,6 +72,10 @@ enum status checkpoint_store_open(struct checkpoint_store **out, struct io *io,
                                   const char *directory, struct mem_owner *owner,
                                   struct error *err) STATUS_CHECKED;
 void checkpoint_store_close(struct checkpoint_store *store); /* NULL is fine */
+/* How many checkpoints are kept, before any is loaded or made; at least two, which is what it is
+ * otherwise: should the newest be damaged there is one. */
+#define CHECKPOINTS_RETAINED_MAX 100
+void checkpoint_store_retain(struct checkpoint_store *store, uint32_t count);
 const char *checkpoint_store_directory(const struct checkpoint_store *store);
 /* The newest checkpoint all of whose files are good; *out NULL: there is none at all. Newer ones
  * that are damaged are told in `damage` (empty: none). ERR_CORRUPT: there are some, and none is

@@ -10,7 +10,7 @@
  * hold at most a round: the state, its changes, and what is in the oldest segment besides.
  *
  * Invariants: a segment is synced, and its name durable, before a manifest names it; what the
- * newest RETAINED manifests name is never removed.
+ * newest manifests (those retained) name is never removed.
  */
 #include "state/store_int.h"
 
@@ -44,6 +44,7 @@ enum status checkpoint_store_open(struct checkpoint_store **out, struct io *io,
         return error_memory(err, "checkpoints", sizeof(*store));
     store->io = io;
     store->owner = owner;
+    store->retained = STORE_RETAINED_MIN;
     snprintf(store->directory, sizeof(store->directory), "%s", directory);
     enum status status = io_make_directories(io, directory, err);
     if (status != OK) {
@@ -86,9 +87,17 @@ void checkpoint_store_close(struct checkpoint_store *store)
     if (!store)
         return;
     close_file(store);
-    list_clear(&store->kept[0].list);
-    list_clear(&store->kept[1].list);
+    for (uint32_t k = 0; k < store->retained; k++)
+        list_clear(&store->kept[k].list);
     mem_free(store);
+}
+
+void checkpoint_store_retain(struct checkpoint_store *store, uint32_t count)
+{
+    must(!store->kept[0].used);
+    store->retained = count < STORE_RETAINED_MIN         ? STORE_RETAINED_MIN
+                      : count > CHECKPOINTS_RETAINED_MAX ? CHECKPOINTS_RETAINED_MAX
+                                                         : count;
 }
 
 const char *checkpoint_store_directory(const struct checkpoint_store *store)
@@ -138,11 +147,19 @@ bool store_parse_name(const char *name, const char *kind, uint64_t *number)
 
 static bool is_kept_segment(const struct checkpoint_store *store, uint64_t number)
 {
-    for (int k = 0; k < STORE_RETAINED; k++)
+    for (uint32_t k = 0; k < store->retained; k++)
         for (uint32_t i = 0; i < store->kept[k].list.count; i++)
             if (store->kept[k].list.segments[i].number == number)
                 return true;
     return store->file && store->file_number == number;
+}
+
+static bool is_kept_manifest(const struct checkpoint_store *store, uint64_t epoch)
+{
+    for (uint32_t k = 0; k < store->retained; k++)
+        if (store->kept[k].used && store->kept[k].epoch == epoch)
+            return true;
+    return false;
 }
 
 static enum status prune_one(void *context, const char *name, struct error *err)
@@ -151,8 +168,7 @@ static enum status prune_one(void *context, const char *name, struct error *err)
     uint64_t number;
     bool keep = true;
     if (store_parse_name(name, "manifest", &number))
-        keep = (store->kept[0].used && number == store->kept[0].epoch) ||
-               (store->kept[1].used && number == store->kept[1].epoch);
+        keep = is_kept_manifest(store, number);
     else if (store_parse_name(name, "segment", &number))
         keep = is_kept_segment(store, number);
     if (keep)
@@ -300,8 +316,8 @@ enum status checkpoint_commit(struct checkpoint_store *store, struct checkpoint 
         checkpoint_abort(store);
         return status;
     }
-    list_clear(&store->kept[1].list);
-    store->kept[1] = store->kept[0];
+    list_clear(&store->kept[store->retained - 1].list);
+    memmove(&store->kept[1], &store->kept[0], (store->retained - 1) * sizeof(store->kept[0]));
     store->kept[0] = (struct kept_checkpoint){true, manifest->epoch, list};
     take_sizes(store, manifest);
     prune(store);
@@ -385,13 +401,13 @@ static bool is_damage(enum status status)
     return status == ERR_CORRUPT || status == ERR_NOT_FOUND;
 }
 
-/* The newest good ones, at most two; the first to *out. */
+/* The newest good ones, as many as are retained; the first to *out. */
 static enum status read_newest(struct checkpoint_store *store, const struct found *found,
                                struct checkpoint **out, struct buf *damage, struct error *err)
 {
-    int kept = 0;
+    uint32_t kept = 0;
     *out = NULL;
-    for (uint32_t i = found->count; i-- > 0 && kept < STORE_RETAINED;) {
+    for (uint32_t i = found->count; i-- > 0 && kept < store->retained;) {
         struct checkpoint *checkpoint = NULL;
         struct segment_list list = {0};
         struct error own = {0};

@@ -7,7 +7,7 @@
 
 #define STORE_PATH_MAX      4096
 #define STORE_DIRECTORY_MAX 3072
-#define STORE_RETAINED      2
+#define STORE_RETAINED_MIN  2
 #define STORE_MANIFEST_MAX  ((size_t)1 << 30)
 
 struct segment_list {
@@ -24,7 +24,8 @@ struct checkpoint_store {
     struct io *io;
     struct mem_owner *owner;
     char directory[STORE_DIRECTORY_MAX];
-    struct kept_checkpoint kept[STORE_RETAINED]; /* newest first */
+    uint32_t retained;
+    struct kept_checkpoint kept[CHECKPOINTS_RETAINED_MAX]; /* newest first */
     uint64_t next_segment;
     /* of the newest checkpoint */
     uint64_t live_bytes, bases[KEY_GROUP_COUNT];

@@ -4,6 +4,7 @@
 given up after the attempts allowed; a reason that does not pass is not tried twice."""
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -129,7 +130,26 @@ INSERT INTO kept SELECT id FROM numbers WHERE id <= 3000;""")
         subprocess.run(["umount", "-l", path])
 
 
+def locked_file():
+    """Waited for, not restarted: nothing would be won."""
+    database = os.path.join(DIR, "locked.db")
+    server = Server("--http", "127.0.0.1:0", *FAST, "-e", NUMBERS + f"""
+CREATE TABLE kept (id BIGINT, PRIMARY KEY (id) NOT ENFORCED)
+  WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{database}', 'table-name' = 'kept');
+INSERT INTO kept SELECT id FROM numbers;""", data=os.path.join(DIR, "locked"))
+    check(wait_for(lambda: rows_of(database, "SELECT COUNT(*) > 100 FROM kept") == [(1,)]), "rows come")
+    blocker = sqlite3.connect(database, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    check(wait_for(lambda: "locked" in (the_job(server)["why"] or "")), "a locked file: why says so", the_job(server))
+    before = blocker.execute("SELECT MAX(id) FROM kept").fetchone()[0]
+    blocker.execute("COMMIT")
+    check(wait_for(lambda: rows_of(database, f"SELECT MAX(id) > {before + 100} FROM kept") == [(1,)]) and
+          the_job(server)["restarts"] == 0, "and then it goes on, without a restart", the_job(server))
+    check(server.stop()[0] == 0, "it stops")
+
+
 killed_broker()
+locked_file()
 given_up()
 does_not_pass()
 full_disk()

@@ -28,6 +28,10 @@ MINUTES = TABLES + """CREATE TABLE minutes (minute TIMESTAMP(3), orders BIGINT, 
 INSERT INTO minutes SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE))
   GROUP BY window_start, window_end;
 """
+COPY = TABLES + """CREATE TABLE copy (card STRING, amount INT) WITH
+  ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:%s', 'table-name' = 'copy');
+INSERT INTO copy SELECT card, amount FROM orders;
+"""
 want = {}
 
 
@@ -148,6 +152,23 @@ check(server.process.wait(PATIENCE) == 0 and rows_of(database("drained"), "SELEC
       [(every,)], "drained: it is written", rows_of(database("drained"), "SELECT * FROM minutes"))
 err = run("run", "--no-http", "--data", "after", "--from", drained, "-e", MINUTES % database("none"), code=2)
 check("drained" in err, "and nothing is left to go on with", err)
+# exactly once: a fork goes on with the rows of its parent, one fork for each history of the target
+server = start("once", sql=COPY)
+check(wait_for(lambda: rows_of(database("once"), "SELECT COUNT(*) FROM copy") == [(every,)]), "a table without a key")
+early = run("job", "savepoint", "copy", SAVEPOINTS, "--data", server.data).strip()
+produce(10)
+check(wait_for(lambda: rows_of(database("once"), "SELECT COUNT(*) FROM copy") == [(every + 10,)]), "gets more rows")
+late = run("job", "stop", "copy", SAVEPOINTS, "--data", server.data).strip()
+check(server.process.wait(PATIENCE) == 0, "and is stopped", server.stderr())
+server = start("once again", "--from", late, "--set", "parallelism.default=3", sql=COPY.replace("%s", database("once")) + "-- %s")
+produce(10)
+check(wait_for(lambda: rows_of(database("once"), "SELECT COUNT(*) FROM copy") == [(every + 20,)]), "a fork goes on", server.stderr())
+check(stop(server) == 0, "and is stopped")
+for name, path, words in [("another fork", late, "another history"), ("one from before", early, "another history")]:
+    err = run("run", "--no-http", "--data", "refused " + name, "--from", path, "-e", COPY % database("once"), code=1)
+    check(words in err, f"{name} is refused", err)
+check(sorted(rows_of(database("once"), "SELECT card, SUM(amount), COUNT(*) FROM copy GROUP BY card")) ==
+      sorted((card, total, orders) for card, (total, orders) in want.items()), "each row is there once")
 kafka.terminate()
 kafka.wait(PATIENCE)
 finish()

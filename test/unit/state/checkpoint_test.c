@@ -477,6 +477,38 @@ TEST(no_good_checkpoint_is_an_error)
     simio_free(io);
 }
 
+TEST(as_many_as_are_retained)
+{
+    struct error err = {0};
+    struct io *io = simio_new(4);
+    struct checkpoint_store *store;
+    struct checkpoint *checkpoint;
+    struct buf damage;
+    char where[100];
+    mem_owner_init(&owner, NULL, "test");
+    CHECK_OK(checkpoint_store_open(&store, io, DIR, &owner, &err));
+    checkpoint_store_retain(store, 4);
+    for (uint64_t epoch = 1; epoch <= 10; epoch++)
+        CHECK_OK(make_checkpoint(store, epoch, epoch == 1 || epoch % 3 == 0, &err));
+    checkpoint_store_close(store);
+    buf_init(&damage, 1000);
+    CHECK_OK(checkpoint_store_open(&store, io, DIR, &owner, &err));
+    checkpoint_store_retain(store, 4);
+    CHECK_OK(checkpoint_store_load(store, &checkpoint, &damage, &err));
+    checkpoint_free(checkpoint);
+    CHECK_OK(make_checkpoint(store, 11, false, &err));
+    checkpoint_store_close(store);
+    for (int epoch = 1; epoch <= 11; epoch++) { /* each of them can be gone on from */
+        char path[100];
+        snprintf(path, sizeof(path), DIR "/manifest-%016x", epoch);
+        enum status status = checkpoint_load(io, path, &checkpoint, where, sizeof(where), NULL);
+        CHECK_INT(status, epoch < 8 ? ERR_NOT_FOUND : OK);
+        checkpoint_free(status == OK ? checkpoint : NULL);
+    }
+    buf_fini(&damage);
+    simio_free(io);
+}
+
 /* ---- savepoints */
 
 /* As make_checkpoint() has committed it. */
