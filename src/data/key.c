@@ -90,7 +90,10 @@ static void write_fixed(uint8_t *dest, const struct vec *holder, uint32_t at, si
 
 /* ---- nested values, row by row ---- */
 
-static void encode_value(struct buf *out, const struct vec *vec, uint32_t row);
+/* How values are written: as keys, or as they are. */
+enum form { FORM_KEY, FORM_EXACT };
+
+static void encode_value(struct buf *out, const struct vec *vec, uint32_t row, enum form form);
 
 struct span {
     size_t start, length;
@@ -138,7 +141,7 @@ static void encode_sorted(struct buf *out, const struct vec *holder, struct list
     for (uint32_t i = 0; spans && i < entry.length; i++) {
         spans[i].start = entries.length;
         for (uint32_t c = 0; c < holder->child_count; c++)
-            encode_value(&entries, holder->children[c], entry.offset + i);
+            encode_value(&entries, holder->children[c], entry.offset + i, FORM_KEY);
         spans[i].length = entries.length - spans[i].start;
     }
     if (!spans || entries.failed) {
@@ -157,7 +160,33 @@ static void append_u32(struct buf *out, uint32_t value)
     buf_append(out, &value, sizeof(value));
 }
 
-static void encode_value(struct buf *out, const struct vec *vec, uint32_t row)
+static void encode_list(struct buf *out, const struct vec *holder, uint32_t at, enum form form)
+{
+    struct list_entry entry = ((const struct list_entry *)holder->values)[at];
+    append_u32(out, entry.length);
+    if (holder->type->root != TYPE_ARRAY && form == FORM_KEY) {
+        encode_sorted(out, holder, entry);
+        return;
+    }
+    for (uint32_t i = 0; i < entry.length; i++)
+        for (uint32_t c = 0; c < holder->child_count; c++)
+            encode_value(out, holder->children[c], entry.offset + i, form);
+}
+
+static void encode_fixed(struct buf *out, const struct vec *holder, uint32_t at, enum form form)
+{
+    size_t size = fixed_size(holder->type);
+    uint8_t *room = buf_room(out, size);
+    if (!room)
+        return;
+    if (form == FORM_KEY || holder->type->root == TYPE_DECIMAL)
+        write_fixed(room, holder, at, size);
+    else
+        memcpy(room, (const char *)holder->values + size * at, size);
+    out->length += size;
+}
+
+static void encode_value(struct buf *out, const struct vec *vec, uint32_t row, enum form form)
 {
     const struct vec *holder;
     uint32_t at = vec_locate(vec, row, &holder);
@@ -168,29 +197,24 @@ static void encode_value(struct buf *out, const struct vec *vec, uint32_t row)
     enum physical physical = type_physical(holder->type);
     if (physical == PHYS_ROW) {
         for (uint32_t c = 0; c < holder->child_count; c++)
-            encode_value(out, holder->children[c], at);
+            encode_value(out, holder->children[c], at, form);
     } else if (physical == PHYS_LIST) {
-        struct list_entry entry = ((const struct list_entry *)holder->values)[at];
-        append_u32(out, entry.length);
-        if (holder->type->root != TYPE_ARRAY) {
-            encode_sorted(out, holder, entry);
-            return;
-        }
-        for (uint32_t i = 0; i < entry.length; i++)
-            encode_value(out, holder->children[0], entry.offset + i);
+        encode_list(out, holder, at, form);
     } else if (physical == PHYS_VIEW) {
         const struct view *view = (const struct view *)holder->values + at;
-        size_t length = text_length(holder->type, view);
+        size_t length = form == FORM_KEY ? text_length(holder->type, view) : view->length;
         append_u32(out, (uint32_t)length);
         buf_append(out, view_data(view), length);
     } else {
-        size_t size = fixed_size(holder->type);
-        uint8_t *room = buf_room(out, size);
-        if (room) {
-            write_fixed(room, holder, at, size);
-            out->length += size;
-        }
+        encode_fixed(out, holder, at, form);
     }
+}
+
+void key_encode_row(struct buf *out, struct vec *const *columns, uint32_t column_count,
+                    uint32_t row)
+{
+    for (uint32_t c = 0; c < column_count; c++)
+        encode_value(out, columns[c], row, FORM_EXACT);
 }
 
 /* ---- columns ---- */
@@ -385,7 +409,8 @@ static enum status encode_rows(struct key_batch *keys, const struct batch *batch
     for (uint32_t i = 0; i < batch->selected_count; i++) {
         keys->offsets[i] = (uint32_t)keys->bytes.length;
         for (uint32_t c = 0; c < key_column_count; c++)
-            encode_value(&keys->bytes, batch->columns[key_columns[c]], batch_row(batch, i));
+            encode_value(&keys->bytes, batch->columns[key_columns[c]], batch_row(batch, i),
+                         FORM_KEY);
     }
     TRY(buf_check(&keys->bytes, "keys of a batch", err));
     if (keys->bytes.length > UINT32_MAX)

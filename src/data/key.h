@@ -33,7 +33,12 @@ void key_batch_fini(struct key_batch *keys);
 enum status key_encode(struct key_batch *keys, const struct batch *batch,
                        const uint32_t *key_columns, uint32_t key_column_count,
                        struct error *err) STATUS_CHECKED;
-/* The reverse: append the key's values as one row to flat vectors being built. Input is validated.
+/* Appends one row in the same form, but as it is: the blanks of CHAR, -0.0, NaN and the order of a
+ * MAP stay. For rows in state; never as a key. */
+void key_encode_row(struct buf *out, struct vec *const *columns, uint32_t column_count,
+                    uint32_t row);
+/* The reverse of both: append the values as one row to flat vectors being built. Input is
+ * validated.
  */
 enum status key_decode(const uint8_t *bytes, size_t size_bytes, struct vec *const *columns,
                        uint32_t column_count, struct error *err) STATUS_CHECKED;

@@ -6,58 +6,10 @@
  * ends the job's input.
  *
  * Rows that are kept lie in one growing vector per column, reserved with the operator; at most
- * VEC_ELEMENTS_MAX.
+ * VEC_ELEMENTS_MAX. What a checkpoint has of them: sort_state.c.
  */
 #include "base/decimal.h"
-#include "operator/operator_int.h"
-
-struct sort {
-    bool keeps; /* rows wait for the end */
-    bool done;  /* they have left */
-    uint64_t skipped, passed;
-    struct vec **columns; /* kept rows */
-    uint32_t row_count, capacity;
-    uint8_t *retracts; /* by row */
-    bool any_retract;
-    uint32_t *order; /* at the end: rows to emit */
-    uint32_t order_count, next;
-};
-
-/* ---- checkpoints ----
- *
- * Version 1: u8 version | u8 done | u64 skipped | u64 passed. While rows wait for the end there is
- * no checkpoint: the input is bounded, and a job that goes on reads it again.
- */
-
-static enum status sort_snapshot(struct operator* op, struct buf *out, struct error *err)
-{
-    const struct sort *sort = op->state;
-    if (sort->keeps && !sort->done && sort->row_count)
-        return error_set(err, ERR_AGAIN,
-                         "%u rows wait to be sorted: there is no checkpoint before "
-                         "they have left",
-                         sort->row_count);
-    buf_append_byte(out, 1);
-    buf_append_byte(out, sort->done);
-    state_put_u64(out, sort->skipped);
-    state_put_u64(out, sort->passed);
-    return OK;
-}
-
-static enum status sort_restore(struct operator* op, struct error *err)
-{
-    struct sort *sort = op->state;
-    if (!op->restore || !op->restore->from->blob_count)
-        return OK;
-    const struct str blob = op->restore->from->blobs[0];
-    struct state_bytes in = {(const uint8_t *)blob.data, (const uint8_t *)blob.data + blob.length,
-                             false};
-    in.failed = state_get_byte(&in) != 1;
-    sort->done = state_get_byte(&in);
-    sort->skipped = state_get_u64(&in);
-    sort->passed = state_get_u64(&in);
-    return state_get_end(&in, "a sort", err);
-}
+#include "operator/sort_int.h"
 
 static enum status sort_open(struct operator* op, struct error *err)
 {
@@ -71,7 +23,7 @@ static enum status sort_open(struct operator* op, struct error *err)
         return err->code;
     for (uint32_t c = 0; c < node->column_count && sort->keeps; c++)
         TRY(vec_new(&sort->columns[c], node->types[c], 0, &op->owner, err));
-    return sort_restore(op, err);
+    return sort_state_open(op, err);
 }
 
 /* ---- comparing rows ---- */
@@ -195,7 +147,8 @@ static void cancel(const struct operator* op, uint32_t *room)
 
 static int compare_arrival(const struct operator* op, uint32_t a, uint32_t b)
 {
-    return (a > b) - (a < b);
+    const struct sort *sort = op->state;
+    return sort_came_later(sort, a, b) - sort_came_later(sort, b, a);
 }
 
 static enum status put_in_order(struct operator* op, struct error *err)
@@ -211,6 +164,8 @@ static enum status put_in_order(struct operator* op, struct error *err)
     sort->order_count = sort->row_count;
     for (uint32_t i = 0; i < sort->row_count; i++)
         sort->order[i] = i;
+    if (sort->restored_count)
+        merge_sort(op, sort->order, room, sort->order_count, compare_arrival);
     if (sort->any_retract) {
         cancel(op, room);
         merge_sort(op, sort->order, room, sort->order_count, compare_arrival);
@@ -227,18 +182,25 @@ static enum status put_in_order(struct operator* op, struct error *err)
 
 /* ---- rows in ---- */
 
+enum status sort_make_room(struct sort *sort, uint32_t count, struct error *err)
+{
+    uint32_t wanted = sort->row_count + count;
+    if (wanted <= sort->capacity)
+        return OK;
+    uint32_t capacity = sort->capacity * 2 > wanted ? sort->capacity * 2 : wanted;
+    void *grown = mem_realloc(sort->retracts, capacity);
+    if (!grown)
+        return error_memory(err, "sorting", capacity);
+    sort->retracts = grown;
+    sort->capacity = capacity;
+    return OK;
+}
+
 static enum status keep(struct operator* op, struct batch *batch, struct error *err)
 {
     struct sort *sort = op->state;
-    uint32_t wanted = sort->row_count + batch->selected_count;
-    if (wanted > sort->capacity) {
-        uint32_t capacity = sort->capacity * 2 > wanted ? sort->capacity * 2 : wanted;
-        void *grown = mem_realloc(sort->retracts, capacity);
-        if (!grown)
-            return error_memory(err, "sorting", capacity);
-        sort->retracts = grown;
-        sort->capacity = capacity;
-    }
+    uint32_t first = sort->row_count;
+    TRY(sort_make_room(sort, batch->selected_count, err));
     for (uint32_t c = 0; c < op->node->column_count; c++)
         TRY(vec_append(sort->columns[c], batch->columns[c], batch->selection, batch->selected_count,
                        err));
@@ -250,7 +212,7 @@ static enum status keep(struct operator* op, struct batch *batch, struct error *
     if (!metric_get(&op->metrics.oldest_row_us))
         metric_set(&op->metrics.oldest_row_us, op->eval.now_us);
     metric_set(&op->metrics.buffered_rows, sort->row_count);
-    return OK;
+    return sort_state_add(sort, first, batch->selected_count, err);
 }
 
 static enum push_result let_through(struct operator* op, struct batch *batch, struct error *err)
@@ -359,6 +321,7 @@ static void sort_close(struct operator* op)
     if (!sort)
         return;
     operator_columns_free(sort->columns, op->node->column_count);
+    sort_state_close(sort);
     mem_free(sort->retracts);
     mem_free(sort->order);
     operator_free_state(op);
