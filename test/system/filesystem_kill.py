@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -102,6 +103,8 @@ def unbounded(orders):
         if not check(not failed, f"kill {len(at_kills) + 1}: what is seen is whole, and there once", failed):
             return
         at_kills.append(len(seen(OUT)))
+        if len(at_kills) == KILLS // 2:
+            shutil.copytree(os.path.join(DIRECTORY, "job"), os.path.join(DIRECTORY, "job-old"))
     orders.producer.flush(30)
     job = start("job", sql, 2)
     end = time.monotonic() + 60
@@ -114,6 +117,18 @@ def unbounded(orders):
           f"all {orders.count} rows are there once", f"{len(ids)} rows, {problem(ids)}: {err}")
     check(not hidden(OUT), "no hidden file is left", hidden(OUT))
     check(at_kills[-1] > at_kills[0], "files came into sight between the kills", at_kills)
+
+
+def too_old():
+    """With an older checkpoint than what was committed, rows would come twice: the job says so."""
+    rows = len(seen(OUT))
+    job = start("job-old", SOURCE + SINK.format(path=OUT, source="orders"), 2)
+    try:
+        err = job.communicate(timeout=30)[1]
+    except subprocess.TimeoutExpired:
+        err = f"it runs on {kill(job)}"
+    check("would come twice" in err and "--accept-duplicates" in err and len(seen(OUT)) == rows,
+          "a checkpoint that is too old is refused", err)
 
 
 def bounded(orders):
@@ -143,6 +158,7 @@ if SERVER not in broker.stderr.readline():
     raise SystemExit("the broker did not start")
 orders = Orders()
 unbounded(orders)
+too_old()
 bounded(orders)
 broker.send_signal(signal.SIGTERM)
 broker.communicate(timeout=30)

@@ -2,9 +2,9 @@
  * rule 25).
  *
  * With checkpoints each row is there exactly once: writers hand over the parts of an epoch, and
- * once its checkpoint exists the committer gives them their names. A rename says by itself whether
- * it has come about, so no ledger is kept. Without checkpoints a writer names its parts when its
- * input has ended, and a run that does not finish takes them away.
+ * once its checkpoint exists the committer gives them their names, then moves the ledger. Naming a
+ * part twice does nothing, so a commit that was cut off is done again. Without checkpoints a writer
+ * names its parts when its input has ended, and a run that does not finish takes them away.
  */
 #include "connector/filesystem/filesystem_sink.h"
 
@@ -32,6 +32,7 @@ static enum status sink_guarantee(const struct table_description *table, enum si
 
 static void sink_close(struct sink *sink)
 {
+    mem_free(sink->id);
     arena_fini(&sink->arena);
     mem_free(sink);
 }
@@ -60,24 +61,23 @@ static enum status fill(struct sink *sink, const struct sink_request *request, s
     return OK;
 }
 
-static bool is_gone(const struct sink *sink)
+static enum status take_over(struct sink *sink, const struct sink_request *request,
+                             struct error *err)
 {
-    struct io_stat stat;
-    struct error ignored = {0};
-    bool gone = io_stat(sink->io, sink->options.path, &stat, &ignored) == ERR_NOT_FOUND;
-    error_clear(&ignored);
-    return gone;
-}
-
-static enum status make_ready(struct sink *sink, const struct sink_request *request,
-                              struct error *err)
-{
-    if (request->is_gone && is_gone(sink)) {
+    bool marked = true;
+    size_t id_bytes = strlen(request->sink_id) + 1;
+    sink->id = mem_alloc(id_bytes);
+    if (!sink->id)
+        return error_memory(err, "connector 'filesystem'", id_bytes);
+    memcpy(sink->id, request->sink_id, id_bytes);
+    if (request->is_gone)
+        TRY(ledger_exists(sink, &marked, err));
+    if (!marked) {
         *request->is_gone = true;
         return OK;
     }
     TRY(io_make_directories(sink->io, sink->options.path, err));
-    return sink->exactly_once ? parts_take_over(sink, request, err) : OK;
+    return parts_take_over(sink, request, err);
 }
 
 static enum status sink_open(const struct sink_request *request, struct sink **out,
@@ -88,8 +88,10 @@ static enum status sink_open(const struct sink_request *request, struct sink **o
         return error_memory(err, "connector 'filesystem'", sizeof(*sink));
     arena_init(&sink->arena, NULL, FILESYSTEM_OPTIONS_MAX);
     enum status status = fill(sink, request, err);
-    if (status == OK)
-        status = make_ready(sink, request, err);
+    if (status == OK && sink->exactly_once)
+        status = take_over(sink, request, err);
+    else if (status == OK)
+        status = io_make_directories(sink->io, sink->options.path, err);
     if (status != OK) {
         sink_close(sink);
         return status;
@@ -130,13 +132,29 @@ static enum status name_all(struct sink *sink, const struct sink_commit *commit,
     return commit->count ? io_sync_parent(sink->io, last, err) : OK;
 }
 
+/* The disk may be well again. */
+static enum status may_pass(enum status status, struct error *err)
+{
+    if (err && status != OK && status != ERR_CORRUPT && status != ERR_FENCED)
+        err->retriable = true;
+    return status;
+}
+
+static enum status ledger(struct sink_committer *committer, struct sink_ledger *out,
+                          struct error *err)
+{
+    return may_pass(ledger_take(committer->sink, out, err), err);
+}
+
 static enum status commit(struct sink_committer *committer, const struct sink_commit *commit,
                           struct error *err)
 {
-    enum status status = name_all(committer->sink, commit, err);
-    if (err && status != OK && status != ERR_CORRUPT)
-        err->retriable = true; /* the disk may be well again */
-    return status;
+    enum status status = ledger_is(committer->sink, &commit->before, err);
+    if (status == OK)
+        status = name_all(committer->sink, commit, err);
+    if (status == OK) /* never ahead of the parts */
+        status = ledger_move(committer->sink, &commit->after, err);
+    return may_pass(status, err);
 }
 
 static void committer_close(struct sink_committer *committer)
@@ -159,6 +177,7 @@ const struct sink_class FILESYSTEM_SINK = {
     .writer_close = filesystem_writer_close,
     .close = sink_close,
     .committer_open = committer_open,
+    .ledger = ledger,
     .commit = commit,
     .committer_close = committer_close,
 };

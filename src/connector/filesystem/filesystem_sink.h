@@ -25,6 +25,8 @@ struct sink {
     const struct plugin_context *context;
     struct mem_owner *owner;
     bool exactly_once;
+    char *id;                      /* exactly once: sink_id of the request */
+    uint64_t fence;                /* of its ledger; 0: not taken over yet */
     char run[PART_RUN_LENGTH + 1]; /* in hexadecimal */
 };
 
@@ -48,6 +50,19 @@ enum status part_decode(struct str committable, char dest[PART_PATH_BYTES],
  * the sink's directory of leat's. Blocks. */
 enum status parts_take_over(const struct sink *sink, const struct sink_request *request,
                             struct error *err) STATUS_CHECKED;
+
+/* ---- filesystem_ledger.c: all of it blocks ---- */
+
+enum status ledger_exists(const struct sink *sink, bool *out, struct error *err) STATUS_CHECKED;
+/* As in sink_class. */
+enum status ledger_take(struct sink *sink, struct sink_ledger *out,
+                        struct error *err) STATUS_CHECKED;
+/* ERR_FENCED: the ledger is not as `wanted` says, or another has taken it over. */
+enum status ledger_is(const struct sink *sink, const struct sink_ledger *wanted,
+                      struct error *err) STATUS_CHECKED;
+/* Durable on return. */
+enum status ledger_move(struct sink *sink, const struct sink_ledger *after,
+                        struct error *err) STATUS_CHECKED;
 
 /* ---- filesystem_writer.c, as in sink_class ---- */
 

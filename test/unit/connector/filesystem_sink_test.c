@@ -23,7 +23,8 @@
 /* What a job keeps: in the test's memory, so a checkpoint always exists whole or not at all. */
 static struct {
     uint64_t epoch;
-    int rows; /* written so far */
+    int rows;         /* written so far */
+    uint64_t applied; /* committables that the ledger had then, before those that are pending */
     uint32_t pending_count;
     struct str pending[PENDING_MAX];
 } checkpoint;
@@ -32,6 +33,7 @@ struct run {
     struct sink *sink;
     struct sink_writer *writers[SUBTASKS];
     struct sink_committer *committer;
+    struct sink_ledger ledger;
     struct sink_committables prepared; /* not known to be committed */
 };
 
@@ -74,10 +76,25 @@ static enum push_result flush_all(struct run *run, struct error *err)
 
 static enum status commit_all(struct run *run, struct error *err)
 {
-    struct sink_commit commit = {.count = run->prepared.count, .committables = run->prepared.items};
+    struct sink_commit commit = {run->ledger, run->ledger, run->prepared.count,
+                                 run->prepared.items};
+    if (!commit.count && commit.before.found)
+        return OK;
+    commit.after.found = true;
+    commit.after.position.epoch++;
+    commit.after.position.row_count += commit.count; /* here: of committables */
     TRY(CLASS->commit(run->committer, &commit, err));
+    run->ledger = commit.after;
     sink_committables_drop(&run->prepared, run->prepared.count);
     return OK;
+}
+
+/* The first transaction of a sink makes its ledger and nothing else. */
+static enum status take_over(struct run *run, struct error *err)
+{
+    TRY(CLASS->committer_open(run->sink, &run->committer, err));
+    TRY(CLASS->ledger(run->committer, &run->ledger, err));
+    return run->ledger.found ? OK : commit_all(run, err);
 }
 
 static void take_checkpoint(const struct run *run, int rows)
@@ -94,6 +111,7 @@ static void take_checkpoint(const struct run *run, int rows)
         checkpoint.pending[i] = (struct str){copy, bytes.length};
     }
     checkpoint.rows = rows;
+    checkpoint.applied = run->ledger.position.row_count;
     checkpoint.epoch++;
 }
 
@@ -112,8 +130,10 @@ static enum status open_run(struct run *run, struct error *err)
     must(!is_gone);
     for (uint32_t i = 0; i < SUBTASKS; i++)
         TRY(CLASS->writer_open(run->sink, i, &the_wake.wake, &run->writers[i], err));
-    TRY(CLASS->committer_open(run->sink, &run->committer, err));
-    for (uint32_t i = 0; i < checkpoint.pending_count; i++) {
+    TRY(take_over(run, err));
+    uint64_t done = run->ledger.position.row_count - checkpoint.applied;
+    must(done <= checkpoint.pending_count); /* those that the ledger has are not asked for again */
+    for (uint32_t i = (uint32_t)done; i < checkpoint.pending_count; i++) {
         struct sink_committable one = {1, 1, checkpoint.pending[i]};
         TRY(sink_committables_add(&run->prepared, &one, err));
     }
@@ -177,7 +197,7 @@ static enum status look_at(void *opaque, const char *name, struct error *err)
     struct found *found = opaque;
     struct buf text;
     if (name[0] == '.') {
-        found->hidden++;
+        found->hidden += strncmp(name, ".leat-ledger-", 13) != 0;
         return OK;
     }
     found->files++;
@@ -264,7 +284,7 @@ static bool crash_at(uint64_t seed, uint64_t step, bool process_only, bool *reac
 TEST(a_crash_at_every_step)
 {
     uint64_t steps = 0;
-    for (uint64_t seed = 1; seed <= 6; seed++) {
+    for (uint64_t seed = 1; seed <= 20; seed++) {
         bool reached = true;
         for (uint64_t step = 1; reached; step++, steps++)
             if (!crash_at(seed, step, seed % 3 == 0, &reached))
@@ -298,6 +318,15 @@ TEST(every_call_fails_once)
     }
 }
 
+static char ledger_name[100];
+
+static enum status find_ledger(void *opaque, const char *name, struct error *err)
+{
+    if (strncmp(name, ".leat-ledger-", 13) == 0)
+        snprintf(ledger_name, sizeof(ledger_name), "out/%.80s", name);
+    return OK;
+}
+
 /* A directory that was removed is no new one; a file that somebody took away is. */
 TEST(what_was_removed)
 {
@@ -316,6 +345,7 @@ TEST(what_was_removed)
     struct sink_request request = test_sink_request(&table, &context);
     request.format = &CSV_FORMAT;
     request.delivery = SINK_EXACTLY_ONCE;
+    request.sink_id = "job/Sink(t)";
     request.log_directory = "data/sink";
     request.is_gone = &is_gone;
     CHECK_OK(CLASS->open(&request, &sink, &err));
@@ -329,6 +359,69 @@ TEST(what_was_removed)
     CHECK_OK(io_list(io, "out", look_at, &found, &err));
     CHECK_OK(io_unlink(io, found.path, &err));
     CHECK(run_job(&err)); /* its checkpoint may still name the file */
+    end();
+}
+
+/* Whoever takes a directory over shuts out who had it; another's ledger, or a damaged one, is not
+ * moved. */
+TEST(one_at_a_time)
+{
+    struct error err = {0};
+    struct run first = {0}, second = {0};
+    struct sink_commit commit = {0};
+    begin(5);
+    CHECK_OK(open_run(&first, &err));
+    CHECK(first.ledger.found);
+    CHECK_OK(open_run(&second, &err));
+    commit.before = commit.after = first.ledger;
+    CHECK_INT(CLASS->commit(first.committer, &commit, &err), ERR_FENCED);
+    CHECK(err.fatal);
+    error_clear(&err);
+    CHECK_INT(CLASS->ledger(first.committer, &first.ledger, &err), ERR_FENCED);
+    error_clear(&err);
+    commit.before.position.chunk++;
+    CHECK_INT(CLASS->commit(second.committer, &commit, &err), ERR_FENCED);
+    error_clear(&err);
+    commit.before.position.chunk--;
+    CHECK_OK(CLASS->commit(second.committer, &commit, &err));
+    close_run(&first);
+    close_run(&second);
+    end();
+}
+
+static void flip(const char *path, uint64_t at)
+{
+    struct error err = {0};
+    struct io *io = context.context.io;
+    struct io_file *file;
+    uint8_t byte;
+    size_t got;
+    must(io_open(io, path, IO_READ | IO_WRITE, &file, &err) == OK);
+    must(io_pread(io, file, &byte, 1, at, &got, &err) == OK && got == 1);
+    byte ^= 4;
+    must(io_pwrite(io, file, &byte, 1, at, &err) == OK);
+    io_close(io, file);
+}
+
+TEST(a_damaged_ledger_is_refused)
+{
+    struct error err = {0};
+    struct run run = {0};
+    begin(6);
+    CHECK_OK(open_run(&run, &err));
+    close_run(&run);
+    CHECK_OK(io_list(context.context.io, "out", find_ledger, NULL, &err));
+    for (uint64_t at = 0; at < 75; at++) {
+        run = (struct run){0};
+        flip(ledger_name, at);
+        CHECK_INT(open_run(&run, &err), ERR_CORRUPT);
+        error_clear(&err);
+        close_run(&run);
+        flip(ledger_name, at);
+    }
+    run = (struct run){0};
+    CHECK_OK(open_run(&run, &err));
+    close_run(&run);
     end();
 }
 
