@@ -59,11 +59,19 @@ static void draw_outputs(struct scenario *scenario, struct rng *rng)
     for (uint32_t i = 0; i < scenario->output_count; i++) {
         struct output *output = &scenario->outputs[i];
         output->query = (enum query_kind)rng_below(rng, QUERY_KIND_COUNT);
-        output->target = output->query == QUERY_GROUP
+        output->target = output->query >= QUERY_GROUP
                              ? TARGET_UPSERT
                              : (enum target_kind)rng_below(rng, TARGET_KIND_COUNT);
         output->partition_count = between(rng, 1, 3);
     }
+}
+
+static bool only_groups(const struct scenario *scenario)
+{
+    for (uint32_t i = 0; i < scenario->output_count; i++)
+        if (scenario->outputs[i].query < QUERY_GROUP || scenario->outputs[i].query == QUERY_UUID)
+            return false;
+    return true;
 }
 
 static bool has_window(const struct scenario *scenario)
@@ -86,8 +94,7 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
     scenario->split_count = between(&rng, 1, SPLITS_MAX);
     scenario->row_count = between(&rng, 10, one_in(&rng, 4) ? 300 : 80);
     draw_outputs(scenario, &rng);
-    bool deletes = scenario->input == INPUT_PLAN && scenario->output_count == 1 &&
-                   scenario->outputs[0].query == QUERY_GROUP && one_in(&rng, 2);
+    bool deletes = scenario->input == INPUT_PLAN && only_groups(scenario) && one_in(&rng, 2);
     draw_rows(scenario, &rng, deletes);
     if (scenario->is_unbounded)
         draw_ends(scenario);
@@ -106,7 +113,7 @@ void scenario_draw(struct scenario *scenario, uint64_t seed)
 }
 
 static const char *const INPUTS[] = {"topic", "files", "plan"};
-static const char *const QUERIES[] = {"filter", "group", "window"};
+static const char *const QUERIES[] = {"filter", "window", "group", "having", "nested", "uuid"};
 static const char *const TARGETS[] = {"sqlite by key", "sqlite", "files", "topic"};
 
 void scenario_describe(const struct scenario *scenario, char *out, size_t size_bytes)
@@ -143,10 +150,13 @@ static void output_columns(const struct output *output, struct buf *out)
 {
     static const char *const columns[] = {
         "id BIGINT, k STRING, v INT",
-        "k STRING, n BIGINT, s INT, lo INT, hi INT, d BIGINT",
         "k STRING, w TIMESTAMP(3), n BIGINT, s INT, d BIGINT",
+        "k STRING, n BIGINT, s INT, lo INT, hi INT, d BIGINT",
+        "k STRING, s INT",
+        "n BIGINT, c BIGINT, s INT",
+        "id BIGINT, k STRING, v INT, u STRING",
     };
-    static const char *const keys[] = {"id", "k", "k, w"};
+    static const char *const keys[] = {"id", "k, w", "k", "k", "n", "id"};
     buf_append_text(out, columns[output->query]);
     if (output->target == TARGET_UPSERT)
         buf_printf(out, ", PRIMARY KEY (%s) NOT ENFORCED", keys[output->query]);
@@ -196,11 +206,14 @@ void scenario_inserts(const struct scenario *scenario, struct buf *out)
 {
     static const char *const selects[] = {
         "SELECT id, k, v FROM src WHERE v % 3 <> 0",
-        "SELECT k, COUNT(*), SUM(v), MIN(v), MAX(v), COUNT(DISTINCT v) FROM src "
-        "GROUP BY k",
         "SELECT k, window_start, COUNT(*), SUM(v), COUNT(DISTINCT v) FROM "
         "TABLE(TUMBLE(TABLE src, DESCRIPTOR(ts), INTERVAL '10' SECOND)) "
         "GROUP BY k, window_start, window_end",
+        "SELECT k, COUNT(*), SUM(v), MIN(v), MAX(v), COUNT(DISTINCT v) FROM src GROUP BY k",
+        "SELECT k, SUM(v) FROM src GROUP BY k HAVING SUM(v) > 0",
+        "SELECT n, COUNT(*), SUM(s) FROM "
+        "(SELECT k, COUNT(*) AS n, SUM(v) AS s FROM src GROUP BY k) GROUP BY n",
+        "SELECT id, k, v, UUID() FROM src WHERE v % 3 <> 0",
     };
     if (scenario->is_set)
         buf_append_text(out, "EXECUTE STATEMENT SET BEGIN\n");
@@ -212,7 +225,8 @@ void scenario_inserts(const struct scenario *scenario, struct buf *out)
 
 void scenario_select(const struct scenario *scenario, uint32_t output, struct buf *out)
 {
-    buf_printf(out, "SELECT * FROM out%u;\n", output);
+    bool is_uuid = scenario->outputs[output].query == QUERY_UUID;
+    buf_printf(out, "SELECT %s FROM out%u;\n", is_uuid ? "id, k, v" : "*", output);
 }
 
 /* ---- rows */
@@ -285,7 +299,8 @@ static void add(struct total *total, int value)
     total->seen[value + 50] = true;
 }
 
-static void expected_totals(const struct scenario *scenario, bool by_window, struct buf *out)
+/* The groups: by key, or by key and window. The last of them is not used. */
+static struct total *make_totals(const struct scenario *scenario, bool by_window)
 {
     static struct total totals[ROWS_MAX + 1];
     memset(totals, 0, sizeof(totals));
@@ -294,31 +309,65 @@ static void expected_totals(const struct scenario *scenario, bool by_window, str
         if (!is_gone(scenario, i))
             add(total_of(totals, row->key, by_window ? row->time_s / 10 * 10 : -1), row->value);
     }
-    for (struct total *total = totals; total->is_used; total++) {
-        if (by_window && total->window_s >= 100000)
+    return totals;
+}
+
+static void expected_windows(const struct scenario *scenario, struct buf *out)
+{
+    for (struct total *total = make_totals(scenario, true); total->is_used; total++) {
+        if (total->window_s >= 100000)
             continue; /* the watermark of the last rows does not end their own window */
         buf_printf(out, "key %d|", total->key);
-        if (by_window) {
-            time_text(total->window_s, out);
-            buf_append_text(out, ".000|");
-        }
-        buf_printf(out, "%" PRId64 "|%" PRId64 "|", total->count, total->sum);
-        if (!by_window)
-            buf_printf(out, "%" PRId64 "|%" PRId64 "|", total->least, total->most);
-        buf_printf(out, "%" PRId64 "\n", total->distinct);
+        time_text(total->window_s, out);
+        buf_printf(out, ".000|%" PRId64 "|%" PRId64 "|%" PRId64 "\n", total->count, total->sum,
+                   total->distinct);
+    }
+}
+
+static void expected_groups(const struct scenario *scenario, struct buf *out)
+{
+    for (struct total *total = make_totals(scenario, false); total->is_used; total++)
+        buf_printf(out, "key %d|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "|%" PRId64 "\n",
+                   total->key, total->count, total->sum, total->least, total->most,
+                   total->distinct);
+}
+
+static void expected_having(const struct scenario *scenario, struct buf *out)
+{
+    for (struct total *total = make_totals(scenario, false); total->is_used; total++)
+        if (total->sum > 0)
+            buf_printf(out, "key %d|%" PRId64 "\n", total->key, total->sum);
+}
+
+static void expected_nested(const struct scenario *scenario, struct buf *out)
+{
+    struct total *totals = make_totals(scenario, false);
+    for (int64_t count = 1; count <= ROWS_MAX; count++) {
+        int64_t groups = 0, sum = 0;
+        for (struct total *total = totals; total->is_used; total++)
+            if (total->count == count) {
+                groups++;
+                sum += total->sum;
+            }
+        if (groups)
+            buf_printf(out, "%" PRId64 "|%" PRId64 "|%" PRId64 "\n", count, groups, sum);
+    }
+}
+
+static void expected_rows(const struct scenario *scenario, struct buf *out)
+{
+    for (uint32_t i = 0; i < scenario->row_count; i++) {
+        const struct row *row = &scenario->rows[i];
+        if (row->value % 3 != 0 && !is_gone(scenario, i))
+            buf_printf(out, "%" PRId64 "|key %d|%d\n", row->id, row->key, row->value);
     }
 }
 
 void scenario_expected(const struct scenario *scenario, uint32_t output, struct buf *out)
 {
-    enum query_kind query = scenario->outputs[output].query;
-    if (query != QUERY_FILTER) {
-        expected_totals(scenario, query == QUERY_WINDOW, out);
-        return;
-    }
-    for (uint32_t i = 0; i < scenario->row_count; i++) {
-        const struct row *row = &scenario->rows[i];
-        if (row->value % 3 != 0)
-            buf_printf(out, "%" PRId64 "|key %d|%d\n", row->id, row->key, row->value);
-    }
+    static void (*const expected[])(const struct scenario *scenario, struct buf *out) = {
+        expected_rows,   expected_windows, expected_groups,
+        expected_having, expected_nested,  expected_rows,
+    };
+    expected[scenario->outputs[output].query](scenario, out);
 }

@@ -17,7 +17,15 @@ enum input_kind {
     INPUT_PLAN, /* connector sim */
     INPUT_KIND_COUNT
 };
-enum query_kind { QUERY_FILTER, QUERY_GROUP, QUERY_WINDOW, QUERY_KIND_COUNT };
+enum query_kind {
+    QUERY_FILTER,
+    QUERY_WINDOW, /* these two only append */
+    QUERY_GROUP,
+    QUERY_HAVING, /* groups come and go */
+    QUERY_NESTED, /* groups of groups: their input changes */
+    QUERY_UUID,   /* rows are others each time they are made */
+    QUERY_KIND_COUNT
+};
 enum target_kind { TARGET_UPSERT, TARGET_SQLITE, TARGET_FILES, TARGET_TOPIC, TARGET_KIND_COUNT };
 
 struct row {

@@ -93,7 +93,7 @@ static void drive(struct world *world)
         if (jobs_have_ended(world) || world->ends_now || simio_crashed(world->io))
             return;
         quiet = round_of(world, quiet);
-        if (world->reboots && rounds % 64 == 0 && log_is_broken(world)) {
+        if (world->reboots && (rounds % 64 == 0 || quiet == QUIET_ROUNDS) && log_is_broken(world)) {
             world_tell(world, "a partition takes no more rows until the next start");
             world->ends_now = true;
             return;
