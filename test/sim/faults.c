@@ -25,14 +25,15 @@ static const struct kind {
 
 /* One run; false: a check failed, and the problem is told. */
 static bool run(const struct scenario *scenario, const struct kind *kind, uint64_t countdown,
-                bool *struck, uint32_t *failures)
+                bool tells, bool *struck, uint32_t *failures)
 {
     struct world world;
     struct planned_fault fault = kind->fault;
     fault.countdown = countdown;
-    bool good = world_run(&world, scenario, &fault, false);
+    bool good = world_run(&world, scenario, &fault, tells);
     if (!good)
-        printf("# %s %llu: %s", kind->name, (unsigned long long)countdown,
+        printf("# again: simulate --fault %s %llu %llu: %s", kind->name,
+               (unsigned long long)countdown, (unsigned long long)scenario->seed,
                buf_text(&world.problem));
     *struck = fault.struck;
     *failures += world.failures;
@@ -51,7 +52,7 @@ bool faults_run(uint64_t seed, uint32_t dense, int *number)
         bool good = true, struck = true;
         uint32_t runs = 0, failures = 0;
         for (uint64_t countdown = 1; struck && runs < 20000; countdown += 1 + countdown / dense) {
-            good &= run(&scenario, &KINDS[i], countdown, &struck, &failures);
+            good &= run(&scenario, &KINDS[i], countdown, false, &struck, &failures);
             runs++;
         }
         printf("%s %d - seed %llu: %s; each %s fails, %u runs, %u failed\n", good ? "ok" : "not ok",
@@ -60,4 +61,17 @@ bool faults_run(uint64_t seed, uint32_t dense, int *number)
         all_good &= good;
     }
     return all_good;
+}
+
+bool faults_tell(const char *kind, uint64_t countdown, uint64_t seed)
+{
+    static struct scenario scenario;
+    bool struck;
+    uint32_t failures = 0;
+    scenario_draw(&scenario, seed);
+    for (size_t i = 0; i < COUNT_OF(KINDS); i++)
+        if (strcmp(KINDS[i].name, kind) == 0)
+            return run(&scenario, &KINDS[i], countdown, true, &struck, &failures);
+    printf("# there is no call named '%s'\n", kind);
+    return false;
 }

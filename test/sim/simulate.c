@@ -5,6 +5,7 @@
  *   simulate --file FILE     the seeds in the file, one a line, behind which anything may follow
  *   simulate --faults N SEED the seed's scenario undisturbed, but that one call fails: each of the
  *                            first N, then ever fewer
+ *   simulate --fault sync N SEED  one of those, with every event
  *
  * Every eighth seed runs twice, and both runs must have written the same bytes in the same order.
  */
@@ -111,14 +112,24 @@ static bool run_file(const char *program, const char *path)
     return good;
 }
 
-static bool run_faults(const char *dense_text, const char *seed_text)
+static bool run_faults(const char *dense, const char *seed)
 {
-    int64_t dense, seed;
-    if (str_to_i64(str_of(dense_text), &dense, NULL) && dense > 0 && dense < UINT32_MAX &&
-        str_to_i64(str_of(seed_text), &seed, NULL) && seed >= 0)
-        return faults_run((uint64_t)seed, (uint32_t)dense, &number);
+    uint64_t values[2];
+    if (str_to_u64(str_of(dense), &values[0], NULL) && values[0] > 0 && values[0] < UINT32_MAX &&
+        str_to_u64(str_of(seed), &values[1], NULL))
+        return faults_run(values[1], (uint32_t)values[0], &number);
     printf("not ok %d - --faults takes two numbers\n", ++number);
     return false;
+}
+
+static bool tell_fault(const char *kind, const char *countdown, const char *seed)
+{
+    uint64_t values[2];
+    bool good = str_to_u64(str_of(countdown), &values[0], NULL) &&
+                str_to_u64(str_of(seed), &values[1], NULL) &&
+                faults_tell(kind, values[0], values[1]);
+    printf("%s %d - the %s. %s fails\n", good ? "ok" : "not ok", ++number, countdown, kind);
+    return good;
 }
 
 int main(int argc, char **argv)
@@ -133,6 +144,9 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--faults") == 0 && i + 2 < argc) {
             good &= run_faults(argv[i + 1], argv[i + 2]);
             i += 2;
+        } else if (strcmp(argv[i], "--fault") == 0 && i + 3 < argc) {
+            good &= tell_fault(argv[i + 1], argv[i + 2], argv[i + 3]);
+            i += 3;
         } else
             good &= run_range(argv[0], argv[i], tells);
     }
