@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/must.h"
 #include "connector/filesystem/filesystem.h"
-#include "connector/jdbc/jdbc.h"
+#include "connector/jdbc/jdbc_int.h"
 #include "connector/kafka/kafka.h"
 #include "connector/sim/sim.h"
 #include "format/csv/csv.h"
@@ -157,6 +157,7 @@ bool life_open(struct world *world, bool undisturbed, struct error *err)
     world->job_count = world->skipped_count = 0;
     world->faulted = world->fault && world->fault->countdown && !undisturbed;
     world->sync_state = SYNC_IDLE;
+    jdbc_forget_syncs();
     world->barriers_left = (uint32_t)rng_below(&world->rng, 10);
     world->lives++;
     return open_all(world, undisturbed, err) == OK;

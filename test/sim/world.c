@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/must.h"
+#include "connector/jdbc/jdbc_int.h"
 #include "connector/sim/sim.h"
 
 #define STEPS_AT_ONCE 12
@@ -244,6 +245,7 @@ bool world_run(struct world *world, const struct scenario *scenario, struct plan
     rng_init(&world->rng, ~scenario->seed);
     world->io = simio_new(scenario->seed);
     simthread_begin(&settings);
+    jdbc_forget_syncs();
     sqlite3_test_control(SQLITE_TESTCTRL_PRNG_SEED, (int)(scenario->seed & 0xffffff) + 1, NULL);
     sqlite3_randomness(0, NULL);
     if (input_prepare(world, &err) != OK)

@@ -58,6 +58,12 @@ enum status jdbc_sqlite_exec(sqlite3 *db, const char *path, const char *sql,
 enum status jdbc_sqlite_prepare(sqlite3 *db, const char *path, const struct buf *sql,
                                 sqlite3_stmt **out, struct error *err) STATUS_CHECKED;
 
+/* Syncs of any SQLite file that have failed in this process, whoever got the error. Counted from
+ * the first jdbc_sqlite_open or jdbc_forget_syncs on, before which nothing of SQLite may be used.
+ */
+uint64_t jdbc_failed_syncs(void);
+void jdbc_forget_syncs(void); /* for tests: as in a new process */
+
 /* ---- jdbc_vfs.c */
 
 /* The name of SQLite's VFS for the io; NULL for the real one: SQLite's own. */
@@ -123,6 +129,7 @@ struct jdbc_target { /* zeroed but for: */
     bool is_ready; /* table and statements are there */
     bool has_wal;
     enum jdbc_synchronous synchronous; /* as set */
+    uint64_t mended;                   /* jdbc_failed_syncs() after which the file is whole again */
     sqlite3_stmt *begin, *commit, *rollback, *upsert, *delete;
 };
 /* Opens the file; is the table there (and one that can be written)? */

@@ -1,6 +1,40 @@
 /* jdbc_sqlite.c - opening a SQLite file safely, and its errors as ours. */
 #include "connector/jdbc/jdbc_int.h"
 
+#include <stdatomic.h>
+
+static struct mutex watch_mutex = {PTHREAD_MUTEX_INITIALIZER};
+static bool is_watched;
+static _Atomic uint64_t failed_syncs;
+
+/* SQLite's log hears of a failed sync also where no statement does: in a checkpoint behind a
+ * commit. */
+static void on_log(void *context, int code, const char *text)
+{
+    if (code == SQLITE_IOERR_FSYNC)
+        atomic_fetch_add(&failed_syncs, 1);
+}
+
+static void watch_syncs(void)
+{
+    mutex_lock(&watch_mutex);
+    if (!is_watched)
+        sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
+    is_watched = true;
+    mutex_unlock(&watch_mutex);
+}
+
+void jdbc_forget_syncs(void)
+{
+    watch_syncs();
+    atomic_store(&failed_syncs, 0);
+}
+
+uint64_t jdbc_failed_syncs(void)
+{
+    return atomic_load(&failed_syncs);
+}
+
 enum status jdbc_sqlite_error(sqlite3 *db, const char *path, const char *what, struct error *err)
 {
     int extended = db ? sqlite3_extended_errcode(db) : SQLITE_NOMEM;
@@ -59,6 +93,7 @@ enum status jdbc_sqlite_open(sqlite3 **out, struct io *io, const char *path, boo
 {
     sqlite3 *db = NULL;
     const char *vfs;
+    watch_syncs();
     TRY(jdbc_vfs_name(io, &vfs, err));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0);
     int code = sqlite3_open_v2(path, &db, flags, vfs);

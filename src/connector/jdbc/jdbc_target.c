@@ -4,6 +4,11 @@
  * Commits are synchronous=NORMAL, or, when asked for, EXTRA (FULL, and without a write-ahead log
  * the directory is synced after the journal is deleted: else a power cut brings the journal back
  * and takes the commit). A file that cannot have a write-ahead log is always EXTRA.
+ *
+ * After a failed sync, of whichever connection, the system may have lost pages of the write-ahead
+ * log that it still shows, and with them, after a power cut, all that follows in it, synced or not.
+ * So before anything more counts as durable the log's content is moved to the database, and the log
+ * begins anew.
  */
 #include "connector/jdbc/jdbc_int.h"
 
@@ -46,9 +51,39 @@ static enum status set_synchronous(struct jdbc_target *target, bool full, struct
     return OK;
 }
 
+static enum status empty_log(struct jdbc_target *target, struct error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum status status = OK;
+    TRY(jdbc_target_prepare(target, "PRAGMA wal_checkpoint(TRUNCATE)", &statement, err));
+    if (sqlite3_step(statement) != SQLITE_ROW)
+        status = jdbc_sqlite_error(target->db, target->path, "PRAGMA wal_checkpoint", err);
+    else if (sqlite3_column_int(statement, 0) != 0)
+        status = error_set(err, ERR_LOCKED,
+                           "SQLite file '%s': a sync has failed, and its write-ahead log cannot be "
+                           "emptied while others use it",
+                           target->path);
+    if (status == ERR_LOCKED && err)
+        err->retriable = true;
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static enum status mend(struct jdbc_target *target, struct error *err)
+{
+    uint64_t failed = jdbc_failed_syncs();
+    if (target->mended == failed || !target->has_wal)
+        return OK;
+    TRY(set_synchronous(target, true, err));
+    TRY(empty_log(target, err));
+    target->mended = failed;
+    return OK;
+}
+
 enum status jdbc_target_sync(struct jdbc_target *target, struct error *err)
 {
     sqlite3_file *file = NULL;
+    TRY(mend(target, err));
     if (sqlite3_file_control(target->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) !=
             SQLITE_OK ||
         !file || !file->pMethods)
@@ -139,6 +174,8 @@ enum status jdbc_target_step(struct jdbc_target *target, sqlite3_stmt *statement
 enum status jdbc_target_begin(struct jdbc_target *target, bool full, struct error *err)
 {
     TRY(jdbc_target_ready(target, err));
+    if (full)
+        TRY(mend(target, err));
     TRY(set_synchronous(target, full, err));
     return jdbc_target_step(target, target->begin, "BEGIN", err);
 }

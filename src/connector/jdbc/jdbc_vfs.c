@@ -96,8 +96,10 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 size_bytes)
 static int file_sync(sqlite3_file *base, int flags)
 {
     struct vfs_file *file = file_of(base);
-    if (io_sync(file->vfs->io, file->file, NULL) != OK)
+    if (io_sync(file->vfs->io, file->file, NULL) != OK) {
+        sqlite3_log(SQLITE_IOERR_FSYNC, "sync of %s", file->path); /* as os_unix.c does */
         return SQLITE_IOERR_FSYNC;
+    }
     if (!file->syncs_directory)
         return SQLITE_OK;
     if (io_sync_parent(file->vfs->io, file->path, NULL) != OK)
