@@ -280,6 +280,7 @@ static void forget_local(struct group_aggregate *group)
         head_of(group->changes.touched[i])->row_count = 0;
         mark_dying(group, group->changes.touched[i]);
     }
+    group->changes.touched_count = 0; /* a batch that fails before its first group has none */
 }
 
 static void tell_size(struct operator* op)
