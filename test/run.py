@@ -25,7 +25,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TIERS = ["check", "unit", "fuzz", "function", "sql", "sim", "cli", "system", "browser", "services"]
 QUICK = ["check", "unit", "function", "sql", "sim"]
 SIM_SEEDS, SIM_SEEDS_LONG, SIM_SEEDS_AT_ONCE = 200, 5000, 100
-SIM_FAULTS, SIM_FAULTS_LONG = ["40 9", "40 33", "40 37", "40 70"], [f"1000 {seed}" for seed in range(1, 100, 7)]
+SIM_FAULTS, SIM_FAULTS_LONG = ["40 3", "40 9", "40 24", "40 33", "40 37"], [f"1000 {seed}" for seed in range(1, 100, 7)]
 OUTPUT_LIMIT = 12000
 SLOWER = {"asan": 4, "tsan": 8, "valgrind": 20}
 
