@@ -208,6 +208,18 @@ static void add_time(struct buf *out, const char *label, const json_t *time_ms)
     buf_printf(out, "%-12s %.*s UTC\n", label, (int)length, text);
 }
 
+static void add_checkpoint(struct buf *out, const json_t *job)
+{
+    char bytes[STR_BYTES_MAX];
+    const json_t *last = json_object_get(job, "last_checkpoint");
+    if (!json_is_object(last))
+        return;
+    str_from_bytes(bytes, (uint64_t)number_of(last, "bytes"));
+    add_time(out, "checkpoint", json_object_get(last, "ended_ms"));
+    buf_printf(out, "%-12s %" PRId64 " ms, %s written%s\n", "", number_of(last, "duration_ms"),
+               bytes, json_is_true(json_object_get(job, "recovering")) ? "; recovering" : "");
+}
+
 static enum status head_print(const json_t *job, struct error *err)
 {
     char bytes[STR_BYTES_MAX];
@@ -221,6 +233,7 @@ static enum status head_print(const json_t *job, struct error *err)
     buf_printf(&out, "%-12s %" PRId64 "\n%-12s %" PRId64 "\n", "rows read",
                number_of(job, "rows_read"), "rows written", number_of(job, "rows_written"));
     add_time(&out, "last output", json_object_get(job, "last_output_ms"));
+    add_checkpoint(&out, job);
     if (number_of(job, "restarts"))
         buf_printf(&out, "%-12s %" PRId64 "\n", "restarts", number_of(job, "restarts"));
     buf_printf(&out, "%-12s %s\n", "memory", bytes);

@@ -133,6 +133,8 @@ struct job_failures {       /* the last ones, oldest first */
     } entries[JOB_FAILURES_MAX];
 };
 void engine_job_failures(struct engine_job *job, struct job_failures *out);
+/* job_checkpoint_history(): out has CHECKPOINT_HISTORY_MAX entries. */
+uint32_t engine_job_checkpoint_history(struct engine_job *job, struct checkpoint_report *out);
 void engine_job_why(struct engine_job *job, struct buf *out);
 bool engine_job_held_up(struct engine_job *job, struct buf *out);
 void engine_job_stop(struct engine_job *job);

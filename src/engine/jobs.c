@@ -206,6 +206,13 @@ void engine_job_failures(struct engine_job *job, struct job_failures *out)
     mutex_unlock(&job->mutex);
 }
 
+uint32_t engine_job_checkpoint_history(struct engine_job *job, struct checkpoint_report *out)
+{
+    uint32_t count = job_checkpoint_history(attempt_hold(job), out);
+    attempt_release(job);
+    return count;
+}
+
 void engine_job_why(struct engine_job *job, struct buf *out)
 {
     if (supervisor_why(job, out))

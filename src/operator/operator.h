@@ -84,6 +84,7 @@ struct operator_metrics { /* names of Flink where one exists (contracts.md rule 
     struct metric_cell watermark_us; /* currentInputWatermark */
     struct metric_cell bad_rows, buffered_rows, state_keys, state_bytes;
     struct metric_cell last_emit_us, last_input_us;
+    struct metric_cell catching_up;   /* sources: 1 until each split was read to its end once */
     struct metric_cell oldest_row_us; /* wall: when the first of the buffered rows came; 0: none */
     struct metric_cell next_timer_us; /* event time that lets rows out next; WATERMARK_MAX: none */
     /* Wall: when a row was let in last, and when a condition or its lateness turned one away. */

@@ -89,6 +89,7 @@ static enum status source_open(struct operator* op, struct error *err)
     state->class = node->source.connector->source;
     must(state->class);
     state->watermark_us = WATERMARK_NONE;
+    metric_set(&op->metrics.catching_up, 1);
     state->discover_wake.notify = wake_discovery;
     atomic_store(&state->discover_ready, op->subtask == 0);
     struct split_plan *plan = operator_shared(op, sizeof(*plan), err);
@@ -282,13 +283,14 @@ static enum status poll_split(struct source_state *state, struct split *split, b
         }
         return source_rows(state, split, &output, err);
     case POLL_WAIT:
+        split->caught_up = true;
         split->retry_us = output.again_us;
         split->wake_counts = true;
         return OK;
     case POLL_END:
         state->class->reader_close(split->reader);
         split->reader = NULL;
-        split->ended = true;
+        split->ended = split->caught_up = true;
         state->ended_count++;
         return OK;
     default:
@@ -315,6 +317,17 @@ static enum status poll_next(struct source_state *state, bool *rows, struct erro
     return OK;
 }
 
+static void note_caught_up(struct source_state *state)
+{
+    struct metric_cell *catching_up = &state->op->metrics.catching_up;
+    if (!metric_get(catching_up) || state->waits)
+        return;
+    for (uint32_t i = 0; i < state->split_count; i++)
+        if (!state->splits[i]->caught_up && !state->splits[i]->ended)
+            return;
+    metric_set(catching_up, 0);
+}
+
 static enum status poll(struct source_state *state, enum poll_state *out, struct error *err)
 {
     bool over, rows = false;
@@ -326,6 +339,7 @@ static enum status poll(struct source_state *state, enum poll_state *out, struct
     TRY(discover(state, err));
     TRY(source_take_splits(state, &over, err));
     TRY(poll_next(state, &rows, err));
+    note_caught_up(state);
     if (!rows || state->op->node->source.idle_timeout_ms)
         TRY(source_idleness(state, err));
     if (over && state->ended_count == state->split_count)

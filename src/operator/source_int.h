@@ -18,7 +18,8 @@ struct split {        /* one being read */
     uint32_t number;
     struct source_reader *reader; /* NULL: ended, or not opened yet */
     bool ended, idle;
-    bool troubled; /* its last poll has failed, and is tried again */
+    bool caught_up; /* it has been read to its end once */
+    bool troubled;  /* its last poll has failed, and is tried again */
     int64_t watermark_us;
     int64_t last_row_us; /* monotonic; the opening counts */
     uint64_t row_count;  /* given since then */

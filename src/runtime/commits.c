@@ -91,6 +91,19 @@ bool commits_end(struct coordinator *coordinator)
     return stopped;
 }
 
+bool commits_status(struct job *job, const struct plan_node *node, struct committer_status *out)
+{
+    struct coordinator *coordinator = &job->coordinator;
+    if (!coordinator->enabled || !node_count(coordinator))
+        return false;
+    mutex_lock(&coordinator->task.step_lock);
+    struct committer *committer = coordinator->committers[node->id];
+    if (committer)
+        committer_status(committer, out);
+    mutex_unlock(&coordinator->task.step_lock);
+    return committer != NULL;
+}
+
 bool commits_why(struct job *job, struct buf *out)
 {
     struct coordinator *coordinator = &job->coordinator;

@@ -79,6 +79,7 @@ void coordinator_told(struct task *task)
     struct coordinator *coordinator = &task->job->coordinator;
     mutex_lock(&coordinator->mutex);
     coordinator->told_count++;
+    statistics_told(coordinator, &task->times);
     if (coordinator->failure.code == OK)
         coordinator->failure = task->snapshot_failure;
     mutex_unlock(&coordinator->mutex);
@@ -216,8 +217,12 @@ static void write_job(struct io_job *io_job)
         status = checkpoint_block(store, block, &err);
         coordinator->bytes += block->bytes.length;
     }
-    if (status == OK && coordinator->commits)
+    if (status == OK && coordinator->commits) {
+        struct io *io = job_of(coordinator)->runtime->settings.io;
+        int64_t before_us = io_monotonic_us(io);
         status = commit(coordinator, &err);
+        coordinator->commit_us = io_monotonic_us(io) - before_us;
+    }
     free_blocks(coordinator, coordinator->io_blocks);
     coordinator->io_blocks = NULL;
     note_written(coordinator, status, &err);
@@ -276,8 +281,10 @@ static void begin(struct coordinator *coordinator, enum checkpoint_end end)
     savepoint_begin(coordinator, coordinator->is_last);
     coordinator->begun = false;
     coordinator->bytes = 0;
+    coordinator->commit_us = 0;
     coordinator->begun_us = io_monotonic_us(job->runtime->settings.io);
     uint64_t epoch = atomic_load(&job->epoch) + 1;
+    statistics_begin(coordinator, epoch);
     if (coordinator->is_last)
         atomic_store(&job->stop_epoch, epoch);
     atomic_store(&job->epoch, epoch);
@@ -287,21 +294,10 @@ static void begin(struct coordinator *coordinator, enum checkpoint_end end)
 static void note_outcome(struct coordinator *coordinator, const struct error *failure)
 {
     struct job *job = job_of(coordinator);
-    struct checkpoint_status *status = &coordinator->status;
-    bool good = failure->code == OK, failed_before, fails = !good && failure->code != ERR_AGAIN;
-    mutex_lock(&coordinator->mutex);
-    failed_before = status->error.code != OK;
-    status->error = *failure;
-    status->completed += good;
-    status->failed += fails;
-    if (good) {
-        status->last_epoch = atomic_load(&job->epoch);
-        status->last_bytes = coordinator->bytes;
-        status->last_duration_us =
-            io_monotonic_us(job->runtime->settings.io) - coordinator->begun_us;
-    }
-    mutex_unlock(&coordinator->mutex);
-    if (fails && !failed_before)
+    struct checkpoint_statistics before;
+    statistics_get(job, &before);
+    statistics_end(coordinator, failure);
+    if (failure->code != OK && failure->code != ERR_AGAIN && before.error.code == OK)
         logger_write(LOG_WARN, "checkpoint",
                      "job '%s': checkpoint %llu failed, the next one takes "
                      "over what it had: %s",
@@ -537,6 +533,8 @@ enum status coordinator_init(struct job *job, struct error *err)
     if (checkpoints->from) {
         atomic_store(&job->epoch, checkpoints->from->epoch);
         atomic_store(&coordinator->resolved_epoch, checkpoints->from->epoch);
+        coordinator->statistics.restored_epoch = checkpoints->from->epoch;
+        coordinator->statistics.restored_us = io_wall_us(io);
     }
     take_lineage(coordinator, io, checkpoints);
     coordinator->history = (struct operator_history){

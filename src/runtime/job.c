@@ -6,6 +6,10 @@
  */
 #include "runtime/runtime_int.h"
 
+#include <stdio.h>
+
+#include "operator/committer.h"
+
 static const char *const STATE_NAMES[] = {"RUNNING", "STOPPING", "RESTARTING", "FINISHED",
                                           "STOPPED", "CANCELED", "FAILED"};
 
@@ -213,6 +217,7 @@ static uint64_t epochs_done(struct job *job)
 
 void job_status(struct job *job, struct job_status *out)
 {
+    bool catches_up = false;
     *out = (struct job_status){0};
     mutex_lock(&job->mutex);
     out->state = (enum job_state)atomic_load(&job->state);
@@ -224,15 +229,14 @@ void job_status(struct job *job, struct job_status *out)
     out->epoch = atomic_load(&job->epoch);
     out->epochs_done = epochs_done(job);
     out->task_count = job->task_count;
-    mutex_lock(&job->coordinator.mutex);
-    out->checkpoints = job->coordinator.status;
-    mutex_unlock(&job->coordinator.mutex);
+    statistics_get(job, &out->checkpoints);
     out->memory_bytes = atomic_load(&job->owner.used_bytes);
     out->memory_peak_bytes = atomic_load(&job->owner.peak_bytes);
     for (uint32_t t = 0; t < job->task_count; t++)
         for (uint32_t h = 0; h < job->tasks[t].host_count; h++) {
             const struct operator* op = & job->tasks[t].hosts[h].op;
             out->operator_count++;
+            catches_up |= metric_get(&op->metrics.catching_up) != 0;
             if (op->node->op == PLAN_SOURCE)
                 out->rows_read += (uint64_t)metric_get(&op->metrics.records_out);
             if (op->node->op != PLAN_SINK && op->node->op != PLAN_COLLECT)
@@ -241,6 +245,30 @@ void job_status(struct job *job, struct job_status *out)
             int64_t last = metric_get(&op->metrics.last_input_us);
             out->last_output_us = last > out->last_output_us ? last : out->last_output_us;
         }
+    const struct job_checkpoints *checkpoints = job->request.checkpoints;
+    out->recovering = checkpoints && checkpoints->from &&
+                      checkpoints->from->end == CHECKPOINT_RUNNING && catches_up &&
+                      !out->checkpoints.completed && !job_state_is_final(out->state);
+}
+
+static void name_operator(const struct operator* op, char *out, size_t size)
+{
+    const struct catalog_object *table = op->node->op == PLAN_SOURCE ? op->node->source.table
+                                         : op->node->op == PLAN_SINK ? op->node->sink.table
+                                                                     : NULL;
+    snprintf(out, size, "%s%s%s", op->class->name, table ? ": " : "", table ? table->name : "");
+}
+
+static void report_commits(struct operator_report *out, const struct operator_host *host)
+{
+    struct committer_status status;
+    if (host->op.subtask != 0 || !commits_status(host->task->job, host->op.node, &status))
+        return;
+    out->is_committer = true;
+    out->pending_epochs = status.pending_epochs;
+    out->pending_bytes = (int64_t)status.pending_bytes;
+    out->commits = (int64_t)status.commits;
+    out->last_commit_us = status.last_commit_us;
 }
 
 static void report(struct operator_report *out, const struct operator_host *host)
@@ -249,7 +277,6 @@ static void report(struct operator_report *out, const struct operator_host *host
     const struct operator_metrics *metrics = &op->metrics;
     *out = (struct operator_report){
         .node = op->node,
-        .name = op->class->name,
         .subtask = op->subtask,
         .records_in = metric_get(&metrics->records_in),
         .records_out = metric_get(&metrics->records_out),
@@ -263,7 +290,11 @@ static void report(struct operator_report *out, const struct operator_host *host
         .watermark_us = metric_get(&metrics->watermark_us),
         .last_input_us = metric_get(&metrics->last_input_us),
         .last_emit_us = metric_get(&metrics->last_emit_us),
+        .oldest_row_us = metric_get(&metrics->oldest_row_us),
+        .next_timer_us = metric_get(&metrics->next_timer_us),
     };
+    name_operator(op, out->name, sizeof(out->name));
+    report_commits(out, host);
     mutex_lock(&host->task->step_lock);
     out->blocked = !host->task->closed && operator_blocked(op);
     mutex_unlock(&host->task->step_lock);

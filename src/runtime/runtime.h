@@ -131,37 +131,72 @@ struct job_savepoint {
 enum status job_savepoint(struct job *job, const struct job_savepoint *request,
                           struct error *err) STATUS_CHECKED;
 
+enum checkpoint_outcome { CHECKPOINT_IN_PROGRESS, CHECKPOINT_COMPLETED, CHECKPOINT_FAILED };
+
+struct checkpoint_report {
+    uint64_t epoch; /* 0: there is none */
+    enum checkpoint_outcome outcome;
+    bool is_last; /* the run ends with it */
+    bool is_savepoint;
+    uint32_t told_count;        /* tasks whose part is complete */
+    int64_t begun_us, ended_us; /* wall */
+    int64_t duration_us;        /* from its begin to the manifest */
+    /* Of the task that took longest: from its first barrier to its last, till the operators had
+     * flushed and the barrier went on, till its state was written beside the work. */
+    int64_t align_us, sync_us, async_us;
+    int64_t commit_us; /* sync of the segment, and the manifest */
+    uint64_t bytes;    /* of the blocks it wrote */
+    char failure[256];
+};
+
+struct checkpoint_statistics {
+    uint64_t completed, failed; /* numberOfCompletedCheckpoints, numberOfFailedCheckpoints */
+    uint64_t restored_epoch;    /* the checkpoint that the job has gone on from; 0: none */
+    int64_t restored_us;        /* wall: when */
+    struct checkpoint_report now, last, last_savepoint, last_failed; /* of this run; completed */
+    struct error error; /* why the last one failed or could not be taken; code OK: it did not */
+    struct checkpoint_summary { /* of the completed ones */
+        uint64_t count;
+        int64_t least_us, most_us, sum_us;
+        uint64_t least_bytes, most_bytes, sum_bytes;
+    } summary;
+};
+
 struct job_status {
     enum job_state state;
     struct error error;           /* JOB_FAILED */
     int64_t started_us, ended_us; /* wall; ended_us 0: not yet */
     uint64_t restarts;            /* the engine's, as is JOB_RESTARTING */
     uint64_t epoch, epochs_done;  /* barriers sent, passed by all tasks */
-    struct checkpoint_status {
-        uint64_t completed, failed; /* numberOfCompletedCheckpoints, numberOfFailedCheckpoints */
-        uint64_t last_epoch;        /* of the last completed one; 0: none by this run */
-        int64_t last_duration_us;   /* lastCheckpointDuration: from its begin to the manifest */
-        uint64_t last_bytes;        /* lastCheckpointSize: of the blocks it wrote */
-        struct error error;         /* why the last one failed; code OK: it did not */
-    } checkpoints;
+    struct checkpoint_statistics checkpoints;
+    /* After a crash: until every split has once been read to its end, or a checkpoint was made,
+     * targets of direct upserts may show older values (contracts.md rule 30). */
+    bool recovering;
     uint32_t task_count, operator_count;
     size_t memory_bytes, memory_peak_bytes;
     uint64_t rows_read, rows_written; /* sums over sources and sinks */
     int64_t last_output_us;           /* wall time of the last batch at a sink; 0: none */
 };
 void job_status(struct job *job, struct job_status *out);
+#define CHECKPOINT_HISTORY_MAX 10 /* Flink's web.checkpoints.history */
+/* The last checkpoints that have ended, newest first; returns how many. */
+uint32_t job_checkpoint_history(struct job *job, struct checkpoint_report *out);
 const struct plan *job_plan(const struct job *job);
 
 /* Metrics of one operator and subtask; names as in Flink where one exists. */
 struct operator_report {
     const struct plan_node *node;
-    const char *name;
+    char name[128]; /* "GroupAggregate", "Source: orders" */
     uint32_t subtask;
     int64_t records_in, records_out, batches_in, batches_out;
     int64_t late_dropped, bad_rows, buffered_rows, state_keys, state_bytes;
     int64_t watermark_us;                /* WATERMARK_NONE before the first */
     int64_t last_input_us, last_emit_us; /* wall; 0: never */
-    bool blocked;                        /* waits for something downstream */
+    int64_t oldest_row_us;               /* wall: since when rows are buffered; 0: none are */
+    int64_t next_timer_us; /* event time that lets rows out next; WATERMARK_MAX: none */
+    bool blocked;          /* waits for something downstream */
+    bool is_committer;     /* of an exactly-once sink, its first subtask; else these are 0: */
+    int64_t pending_epochs, pending_bytes, commits, last_commit_us;
 };
 /* Fills at most max entries in plan order, subtasks together; returns how many there are. */
 uint32_t job_operators(struct job *job, struct operator_report *out, uint32_t max);

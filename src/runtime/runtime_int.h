@@ -186,6 +186,10 @@ enum status host_send(struct operator_host *host, const struct event *event,
 enum task_run { TASK_IDLE, TASK_READY, TASK_RUNNING, TASK_WOKEN, TASK_ENDED };
 enum step_result { STEP_AGAIN, STEP_WAIT, STEP_ENDED };
 
+struct task_times { /* of one epoch, see struct checkpoint_report */
+    int64_t align_us, sync_us, async_us;
+};
+
 struct task {
     struct job *job;
     uint32_t subtask;
@@ -206,6 +210,9 @@ struct task {
     bool closed;
     bool is_coordinator;
     bool parked;             /* all has ended; it stays for the checkpoints that follow */
+    int64_t barrier_us;      /* monotonic: its first channel's barrier came; 0: none has */
+    int64_t phase_us;        /* monotonic: flushing, then writing, began */
+    struct task_times times; /* of the epoch under way */
     uint64_t snapshot_epoch; /* being written or waiting for its outcome; 0: none */
     bool snapshot_told;      /* the coordinator has it all */
     uint32_t snapshot_next;  /* host to be written next */
@@ -257,7 +264,9 @@ struct coordinator {
     struct error failure; /* of the epoch's first task that failed */
     bool writing;         /* the I/O job is under way */
     struct error written; /* its result */
-    struct checkpoint_status status;
+    struct checkpoint_statistics statistics;
+    struct checkpoint_report ended[CHECKPOINT_HISTORY_MAX]; /* newest first */
+    uint32_t ended_count;
     /* asked for by anyone */
     _Atomic bool changed, asked, stop;
     _Atomic size_t queued_bytes;
@@ -272,7 +281,8 @@ struct coordinator {
     bool settles; /* the epoch's manifest holds rows to be committed before the end */
     bool commits; /* the I/O job is the epoch's last */
     uint64_t bytes;
-    int64_t begun_us; /* monotonic */
+    int64_t begun_us;  /* monotonic */
+    int64_t commit_us; /* how long its last I/O job took to commit */
     struct savepoint savepoint;
     struct io_job io_job;
     struct state_block *io_blocks;
@@ -331,6 +341,16 @@ bool commits_settled(struct coordinator *coordinator); /* nothing is left to com
 /* No more commits; false: one is under way, a wake follows. */
 bool commits_end(struct coordinator *coordinator);
 bool commits_why(struct job *job, struct buf *out);
+/* False: the node is no exactly-once sink. */
+struct committer_status;
+bool commits_status(struct job *job, const struct plan_node *node, struct committer_status *out);
+
+/* statistics.c */
+void statistics_begin(struct coordinator *coordinator, uint64_t epoch);
+/* Under the coordinator's mutex. */
+void statistics_told(struct coordinator *coordinator, const struct task_times *times);
+void statistics_end(struct coordinator *coordinator, const struct error *failure);
+void statistics_get(struct job *job, struct checkpoint_statistics *out);
 
 /* savepoint.c; the coordinator's own */
 bool savepoint_due(struct coordinator *coordinator); /* asked for, not to wait for the job's end */

@@ -73,6 +73,7 @@ static bool write_some(struct task *task, uint32_t max_rows)
         if (!write_host(&task->hosts[task->snapshot_next], max_rows))
             return true;
     task->snapshot_told = true;
+    task->times.async_us = io_monotonic_us(task->job->runtime->settings.io) - task->phase_us;
     coordinator_told(task);
     return false;
 }

@@ -54,8 +54,17 @@ static enum status fire_timers(struct task *task, struct error *err)
 
 /* ---- barriers ---- */
 
+static int64_t monotonic_us(const struct task *task)
+{
+    return io_monotonic_us(task->job->runtime->settings.io);
+}
+
 static void start_flush(struct task *task, bool stops)
 {
+    int64_t now_us = monotonic_us(task);
+    task->times = (struct task_times){.align_us = task->barrier_us ? now_us - task->barrier_us : 0};
+    task->barrier_us = 0;
+    task->phase_us = now_us;
     task->flushing = atomic_load(&task->epoch) + 1;
     task->flushing_stops = stops;
     task->flush_next = 0;
@@ -104,6 +113,9 @@ static enum status continue_flush(struct task *task, bool *done, struct error *e
     for (uint32_t i = 0; i < task->gate_count; i++)
         for (uint32_t c = 0; c < task->gates[i].channel_count; c++)
             task->gates[i].channels[c].aligned = false;
+    int64_t now_us = monotonic_us(task);
+    task->times.sync_us = now_us - task->phase_us;
+    task->phase_us = now_us;
     atomic_store(&task->epoch, task->flushing);
     task->flushing = 0;
     *done = true;
@@ -154,6 +166,8 @@ static enum status gate_event(struct task *task, struct gate *gate, uint32_t num
     case EVENT_BARRIER:
         must((uint64_t)event->value == atomic_load(&task->epoch) + 1);
         channel->aligned = true;
+        if (!task->barrier_us)
+            task->barrier_us = monotonic_us(task);
         task->barrier_stops = event->flag;
         return OK;
     case EVENT_END:

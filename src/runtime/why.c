@@ -153,7 +153,7 @@ static enum answer commit_fails(struct why *why)
 
 static enum answer checkpoint_fails(struct why *why)
 {
-    const struct checkpoint_status *status = &why->status.checkpoints;
+    const struct checkpoint_statistics *status = &why->status.checkpoints;
     if (status->error.code == OK || status->error.code == ERR_AGAIN)
         return ANSWER_NONE;
     buf_printf(why->out, "The last checkpoint failed and is tried again: %s.", status->error.text);

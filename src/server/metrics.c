@@ -1,6 +1,8 @@
 /* metrics.c - /metrics in Prometheus' text format: jobs, their operators, broker, HTTP, pages.
  *
  * Each name stands once in a table here with its help, from which docs/metrics.md is made too.
+ * Where Flink has the metric, the name after leat_job_ or leat_operator_ is Flink's, and so are the
+ * labels. Names are kept: test/system/metrics.names has them all.
  */
 #include "server/server_int.h"
 
@@ -16,37 +18,104 @@ struct metric {
     const char *name, *type, *help;
     enum metric_source source;
     size_t offset;
-    enum { FIELD_CELL, FIELD_I64, FIELD_U64, FIELD_U32, FIELD_SIZE } field;
+    enum {
+        FIELD_CELL,
+        FIELD_I64,
+        FIELD_U64,
+        FIELD_U32,
+        FIELD_SIZE,
+        FIELD_BOOL,
+        FIELD_US,    /* microseconds, shown as milliseconds */
+        FIELD_TIME,  /* the same of a wall time; 0: not shown */
+        FIELD_EVENT, /* the same of an event time; WATERMARK_NONE and _MAX: not shown */
+    } field;
+    enum { OF_ALL, OF_COMMITTERS } of; /* where it means something */
 };
 
 #define HTTP(field)     METRIC_HTTP, offsetof(struct http_counters, field), FIELD_CELL
 #define BROKER(field)   METRIC_BROKER, offsetof(struct broker_counters, field), FIELD_U64
 #define LIVE(field)     METRIC_LIVE, offsetof(struct live_counters, field), FIELD_I64
-#define JOB(field)      METRIC_JOB, offsetof(struct job_status, field), FIELD_U64
-#define OPERATOR(field) METRIC_OPERATOR, offsetof(struct operator_report, field), FIELD_I64
+#define JOB(field)      METRIC_JOB, offsetof(struct job_status, field)
+#define OPERATOR(field) METRIC_OPERATOR, offsetof(struct operator_report, field)
 
 static const struct metric METRICS[] = {
     {"leat_job_rows_read_total", "counter", "Rows that the job's sources have read.",
-     JOB(rows_read)},
+     JOB(rows_read), FIELD_U64},
     {"leat_job_rows_written_total", "counter", "Rows that the job's sinks have been given.",
-     JOB(rows_written)},
-    {"leat_job_restarts_total", "counter", "How often the job was started again after a failure.",
-     JOB(restarts)},
-    {"leat_job_memory_bytes", "gauge", "Memory reserved by the job.", METRIC_JOB,
-     offsetof(struct job_status, memory_bytes), FIELD_SIZE},
-    {"leat_operator_records_in_total", "counter", "Rows that came into the operator.",
-     OPERATOR(records_in)},
-    {"leat_operator_records_out_total", "counter", "Rows that left the operator.",
-     OPERATOR(records_out)},
-    {"leat_operator_late_dropped_total", "counter", "Rows that came behind the watermark.",
-     OPERATOR(late_dropped)},
-    {"leat_operator_bad_rows_total", "counter", "Rows skipped or sent to dead letters.",
-     OPERATOR(bad_rows)},
-    {"leat_operator_state_keys", "gauge", "Keys in the operator's state.", OPERATOR(state_keys)},
-    {"leat_operator_state_bytes", "gauge", "Memory of the operator's state.",
-     OPERATOR(state_bytes)},
-    {"leat_operator_buffered_rows", "gauge", "Rows that wait in the operator.",
-     OPERATOR(buffered_rows)},
+     JOB(rows_written), FIELD_U64},
+    {"leat_job_numRestarts", "counter", "How often the job was started again after a failure.",
+     JOB(restarts), FIELD_U64},
+    {"leat_job_memory_bytes", "gauge", "Memory reserved by the job.", JOB(memory_bytes),
+     FIELD_SIZE},
+    {"leat_job_recovering", "gauge",
+     "1 after a crash, until all inputs were read to their ends once or a checkpoint was made.",
+     JOB(recovering), FIELD_BOOL},
+    {"leat_job_numberOfCompletedCheckpoints", "counter", "Checkpoints that are durable.",
+     JOB(checkpoints.completed), FIELD_U64},
+    {"leat_job_numberOfFailedCheckpoints", "counter", "Checkpoints that failed.",
+     JOB(checkpoints.failed), FIELD_U64},
+    {"leat_job_lastCompletedCheckpointId", "gauge", "Epoch of the last completed checkpoint.",
+     JOB(checkpoints.last.epoch), FIELD_U64},
+    {"leat_job_lastCheckpointDuration", "gauge",
+     "Milliseconds from the begin of the last completed checkpoint to its manifest.",
+     JOB(checkpoints.last.duration_us), FIELD_US},
+    {"leat_job_lastCheckpointSize", "gauge", "Bytes that the last completed checkpoint wrote.",
+     JOB(checkpoints.last.bytes), FIELD_U64},
+    {"leat_job_last_checkpoint_time_ms", "gauge",
+     "When the last completed checkpoint was complete, in milliseconds since 1970.",
+     JOB(checkpoints.last.ended_us), FIELD_TIME},
+    {"leat_job_last_checkpoint_align_ms", "gauge",
+     "Its longest wait of a task from its first barrier to its last.",
+     JOB(checkpoints.last.align_us), FIELD_US},
+    {"leat_job_last_checkpoint_sync_ms", "gauge",
+     "Its longest time of a task to flush operators and sinks.", JOB(checkpoints.last.sync_us),
+     FIELD_US},
+    {"leat_job_last_checkpoint_async_ms", "gauge",
+     "Its longest time of a task to write state beside the work.", JOB(checkpoints.last.async_us),
+     FIELD_US},
+    {"leat_job_last_checkpoint_commit_ms", "gauge", "Its time to sync files and the manifest.",
+     JOB(checkpoints.last.commit_us), FIELD_US},
+    {"leat_job_lastCheckpointRestoreTimestamp", "gauge",
+     "When the job went on from a checkpoint, in milliseconds since 1970.",
+     JOB(checkpoints.restored_us), FIELD_TIME},
+    {"leat_operator_numRecordsIn", "counter", "Rows that came into the operator.",
+     OPERATOR(records_in), FIELD_I64},
+    {"leat_operator_numRecordsOut", "counter", "Rows that left the operator.",
+     OPERATOR(records_out), FIELD_I64},
+    {"leat_operator_numLateRecordsDropped", "counter", "Rows that came behind the watermark.",
+     OPERATOR(late_dropped), FIELD_I64},
+    {"leat_operator_numRecordsInErrors", "counter", "Rows skipped or sent to dead letters.",
+     OPERATOR(bad_rows), FIELD_I64},
+    {"leat_operator_currentInputWatermark", "gauge",
+     "The watermark in milliseconds since 1970; not shown before the first.",
+     OPERATOR(watermark_us), FIELD_EVENT},
+    {"leat_operator_isBackPressured", "gauge", "1 while it waits for something downstream.",
+     OPERATOR(blocked), FIELD_BOOL},
+    {"leat_operator_state_keys", "gauge", "Keys in the operator's state.", OPERATOR(state_keys),
+     FIELD_I64},
+    {"leat_operator_state_bytes", "gauge", "Memory of the operator's state.", OPERATOR(state_bytes),
+     FIELD_I64},
+    {"leat_operator_buffered_rows", "gauge",
+     "Rows that wait in the operator: for the end of their window or of the input, for the target.",
+     OPERATOR(buffered_rows), FIELD_I64},
+    {"leat_operator_oldest_row_ms", "gauge",
+     "When the first of these rows came, in milliseconds since 1970; not shown while none waits.",
+     OPERATOR(oldest_row_us), FIELD_TIME},
+    {"leat_operator_next_timer_ms", "gauge",
+     "The event time that lets rows out next; not shown while none waits for one.",
+     OPERATOR(next_timer_us), FIELD_EVENT},
+    {"leat_operator_last_emit_ms", "gauge",
+     "When rows left the operator last, in milliseconds since 1970; not shown before the first.",
+     OPERATOR(last_emit_us), FIELD_TIME},
+    {"leat_operator_pending_epochs", "gauge",
+     "Checkpoints whose rows an exactly-once sink has not committed yet.", OPERATOR(pending_epochs),
+     FIELD_I64, OF_COMMITTERS},
+    {"leat_operator_pending_bytes", "gauge", "Bytes of these rows.", OPERATOR(pending_bytes),
+     FIELD_I64, OF_COMMITTERS},
+    {"leat_operator_commits_total", "counter", "Transactions that an exactly-once sink has made.",
+     OPERATOR(commits), FIELD_I64, OF_COMMITTERS},
+    {"leat_operator_last_commit_ms", "gauge", "How long the last of these took.",
+     OPERATOR(last_commit_us), FIELD_US, OF_COMMITTERS},
     {"leat_broker_connections_open", "gauge", "Connections of Kafka clients.", METRIC_BROKER,
      offsetof(struct broker_counters, connections_open), FIELD_U32},
     {"leat_broker_connections_accepted_total", "counter", "Connections since the start.",
@@ -98,6 +167,12 @@ static long long value_at(const struct metric *metric, const void *from)
         return (long long)*(const uint64_t *)at;
     case FIELD_U32:
         return *(const uint32_t *)at;
+    case FIELD_BOOL:
+        return *(const bool *)at;
+    case FIELD_US:
+    case FIELD_TIME:
+    case FIELD_EVENT:
+        return *(const int64_t *)at / 1000;
     default:
         return (long long)*(const size_t *)at;
     }
@@ -160,24 +235,36 @@ static void gathered_free(struct gathered *gathered)
     mem_free(gathered);
 }
 
+static bool is_shown(const struct metric *metric, const void *from)
+{
+    const int64_t *at = (const void *)((const char *)from + metric->offset);
+    if (metric->field == FIELD_TIME)
+        return *at != 0;
+    if (metric->field == FIELD_EVENT)
+        return *at != WATERMARK_NONE && *at != WATERMARK_MAX;
+    return metric->of == OF_ALL || ((const struct operator_report *)from)->is_committer;
+}
+
 static void add_job_value(struct buf *out, const struct metric *metric,
                           const struct job_metrics *job, const struct operator_report *report)
 {
     char number[16];
+    const void *from = report ? (const void *)report : (const void *)&job->status;
+    if (!is_shown(metric, from))
+        return;
     buf_append_text(out, metric->name);
     buf_append_byte(out, '{');
     snprintf(number, sizeof(number), "%u", engine_job_id(job->job));
-    add_label(out, "id", number);
-    add_label(out, "job", engine_job_name(job->job));
+    add_label(out, "job_id", number);
+    add_label(out, "job_name", engine_job_name(job->job));
     if (report) {
-        add_label(out, "operator", report->name);
         snprintf(number, sizeof(number), "%u", report->node->id);
-        add_label(out, "node", number);
+        add_label(out, "operator_id", number);
+        add_label(out, "operator_name", report->name);
         snprintf(number, sizeof(number), "%u", report->subtask);
-        add_label(out, "subtask", number);
+        add_label(out, "subtask_index", number);
     }
-    buf_printf(out, "} %lld\n",
-               value_at(metric, report ? (const void *)report : (const void *)&job->status));
+    buf_printf(out, "} %lld\n", value_at(metric, from));
 }
 
 static void add_jobs(struct buf *out, const struct metric *metric, const struct gathered *gathered)
@@ -241,8 +328,9 @@ enum status rest_metrics(struct request *request, struct error *err)
 
 void metrics_document(struct buf *out)
 {
-    static const char *const LABELS[] = {"", "", "", "`id`, `job`",
-                                         "`id`, `job`, `operator`, `node`, `subtask`"};
+    static const char *const LABELS[] = {
+        "", "", "", "`job_id`, `job_name`",
+        "`job_id`, `job_name`, `operator_id`, `operator_name`, `subtask_index`"};
     buf_append_text(out, "| name | type | labels | what |\n| --- | --- | --- | --- |\n"
                          "| `leat_info` | gauge | `version` | The version. |\n"
                          "| `leat_jobs` | gauge | `state` | Jobs by their state. |\n");

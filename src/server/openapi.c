@@ -137,8 +137,10 @@ void server_document_routes(struct buf *out)
 
 void server_document_metrics(struct buf *out)
 {
-    buf_append_text(out,
-                    "`GET /metrics` answers in Prometheus' text format; no token is asked for. "
-                    "Numbers of jobs are of those that run.\n\n");
+    buf_append_text(
+        out, "`GET /metrics` answers in Prometheus' text format; no token is asked for. "
+             "Numbers of jobs are of those that run. Names and labels are kept from version to "
+             "version; where Flink has the metric, its name stands behind `leat_job_` or "
+             "`leat_operator_`.\n\n");
     metrics_document(out);
 }

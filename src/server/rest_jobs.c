@@ -15,6 +15,23 @@ static void add_time_ms(struct buf *out, const char *name, int64_t time_us)
         json_add_null(out, name);
 }
 
+static void add_checkpoint(struct buf *out, const struct job_status *status)
+{
+    const struct checkpoint_report *last = &status->checkpoints.last;
+    json_add_bool(out, "recovering", status->recovering);
+    if (!last->epoch) {
+        json_add_null(out, "last_checkpoint");
+        return;
+    }
+    json_name(out, "last_checkpoint");
+    buf_append_byte(out, '{');
+    json_add_int(out, "id", (int64_t)last->epoch);
+    json_add_int(out, "ended_ms", last->ended_us / 1000);
+    json_add_int(out, "duration_ms", last->duration_us / 1000);
+    json_add_int(out, "bytes", (int64_t)last->bytes);
+    buf_append_byte(out, '}');
+}
+
 static void add_job(struct buf *out, const struct job_summary *job)
 {
     const struct job_status *status = &job->status;
@@ -29,6 +46,7 @@ static void add_job(struct buf *out, const struct job_summary *job)
     json_add_int(out, "rows_written", (int64_t)status->rows_written);
     add_time_ms(out, "last_output_ms", status->last_output_us);
     json_add_int(out, "memory_bytes", (int64_t)status->memory_bytes);
+    add_checkpoint(out, status);
     json_add_text(out, "error", status->state == JOB_FAILED ? status->error.text : NULL);
     json_add_text(out, "why", job->why[0] ? job->why : NULL);
 }
@@ -68,8 +86,8 @@ static void look_for(void *context, const struct job_summary *job)
     search->found = true;
 }
 
-static enum status find_job(struct request *request, struct engine_job **out,
-                            struct job_summary *summary, struct error *err)
+enum status rest_find_job(struct request *request, struct engine_job **out,
+                          struct job_summary *summary, struct error *err)
 {
     struct engine *engine = request->server->engine;
     struct job_search search = {.out = summary};
@@ -88,6 +106,15 @@ static enum status find_job(struct request *request, struct engine_job **out,
     return error_set(err, ERR_NOT_FOUND, "there is no job %.40s", request->params[0]);
 }
 
+static void add_event_time_ms(struct buf *out, const char *name, int64_t time_us)
+{
+    json_name(out, name);
+    if (time_us == WATERMARK_NONE || time_us == WATERMARK_MAX)
+        buf_append_text(out, "null");
+    else
+        buf_printf(out, "%lld", (long long)(time_us / 1000));
+}
+
 static void add_operator(struct buf *out, const struct operator_report *report)
 {
     json_comma(out);
@@ -100,11 +127,13 @@ static void add_operator(struct buf *out, const struct operator_report *report)
     json_add_int(out, "bad_rows", report->bad_rows);
     json_add_int(out, "state_keys", report->state_keys);
     json_add_int(out, "state_bytes", report->state_bytes);
-    json_name(out, "watermark_ms");
-    if (report->watermark_us == WATERMARK_NONE || report->watermark_us == WATERMARK_MAX)
-        buf_append_text(out, "null");
-    else
-        buf_printf(out, "%lld", (long long)(report->watermark_us / 1000));
+    add_event_time_ms(out, "watermark_ms", report->watermark_us);
+    json_add_int(out, "buffered_rows", report->buffered_rows);
+    add_time_ms(out, "oldest_row_ms", report->oldest_row_us);
+    add_event_time_ms(out, "next_timer_ms", report->next_timer_us);
+    add_time_ms(out, "last_emit_ms", report->last_emit_us);
+    if (report->is_committer)
+        json_add_int(out, "pending_epochs", report->pending_epochs);
     json_add_bool(out, "blocked", report->blocked);
     buf_append_byte(out, '}');
 }
@@ -150,7 +179,7 @@ enum status rest_job(struct request *request, struct error *err)
     struct buf *out = &request->out;
     if (!summary)
         return error_memory(err, "a job", sizeof(*summary));
-    enum status status = find_job(request, &job, summary, err);
+    enum status status = rest_find_job(request, &job, summary, err);
     if (status == OK) {
         buf_append_byte(out, '{');
         add_job(out, summary);
@@ -174,7 +203,7 @@ enum status rest_job_why(struct request *request, struct error *err)
     if (!summary)
         return error_memory(err, "a job", sizeof(*summary));
     buf_init(&why, WHY_BYTES_MAX);
-    enum status status = find_job(request, &job, summary, err);
+    enum status status = rest_find_job(request, &job, summary, err);
     if (status == OK && job)
         engine_job_why(job, &why);
     else if (status == OK)
@@ -195,7 +224,7 @@ static enum status end_job(struct request *request, void (*end)(struct engine_jo
     struct job_summary *summary = mem_calloc(1, sizeof(*summary));
     if (!summary)
         return error_memory(err, "a job", sizeof(*summary));
-    enum status status = find_job(request, &job, summary, err);
+    enum status status = rest_find_job(request, &job, summary, err);
     if (status == OK && job)
         end(job);
     if (status == OK) {
@@ -230,7 +259,7 @@ static enum status take_job(struct request *request, struct engine_job **out, js
     struct job_summary *summary = mem_calloc(1, sizeof(*summary));
     if (!summary)
         return error_memory(err, "a job", sizeof(*summary));
-    enum status status = find_job(request, out, summary, err);
+    enum status status = rest_find_job(request, out, summary, err);
     if (status == OK && !*out)
         status = error_set(err, ERR_CLOSED, "job '%s' has ended", summary->name);
     if (status == OK)

@@ -54,7 +54,8 @@ static const struct route_field RESULT[] = {
 #define JOB_ANSWER                                                                                 \
     "\"id\":1,\"name\":\"totals\",\"state\":\"RUNNING\",\"bounded\":false,\"started_ms\":1,"       \
     "\"ended_ms\":null,\"restarts\":0,\"rows_read\":0,\"rows_written\":0,\"last_output_ms\":null," \
-    "\"memory_bytes\":0,\"error\":null,\"why\":null"
+    "\"memory_bytes\":0,\"recovering\":false,\"last_checkpoint\":{\"id\":1,\"ended_ms\":1,"        \
+    "\"duration_ms\":1,\"bytes\":1},\"error\":null,\"why\":null"
 #define TABLE_ANSWER                                                                               \
     "\"name\":\"orders\",\"kind\":\"table\",\"connector\":\"kafka\",\"columns\":[{\"name\":"       \
     "\"id\","                                                                                      \
@@ -77,9 +78,25 @@ const struct route ROUTES[] = {
     {HTTP_GET, "/api/v1/jobs/{id}", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job, "getJob", "Jobs",
      "One job with its operators, its physical plan and its last failures, the newest first.",
      "{" JOB_ANSWER ",\"failures\":[{\"time_ms\":1,\"error\":\"...\"}],"
-     "\"operators\":[{\"name\":\"source orders\",\"subtask\":0,\"records_in\":0,"
+     "\"operators\":[{\"name\":\"Source: orders\",\"subtask\":0,\"records_in\":0,"
      "\"records_out\":0,\"late_dropped\":0,\"bad_rows\":0,\"state_keys\":0,\"state_bytes\":0,"
-     "\"watermark_ms\":null,\"blocked\":false}],\"plan\":\"...\"}",
+     "\"watermark_ms\":null,\"buffered_rows\":0,\"oldest_row_ms\":null,\"next_timer_ms\":null,"
+     "\"last_emit_ms\":1,\"blocked\":false}],\"plan\":\"...\"}",
+     JOB_ID},
+    {HTTP_GET, "/api/v1/jobs/{id}/checkpoints", ROUTE_TOKEN, ROUTE_ON_POOL, rest_checkpoints,
+     "listCheckpoints", "Jobs",
+     "The job's checkpoints in the shape of Flink's REST API: counts, summary, the latest ones, "
+     "and "
+     "the last ten, of this run. Durations in milliseconds, of the slowest task.",
+     "{\"counts\":{\"restored\":0,\"total\":1,\"in_progress\":0,\"completed\":1,\"failed\":0},"
+     "\"summary\":{\"checkpointed_size\":{\"min\":1,\"max\":1,\"avg\":1},"
+     "\"end_to_end_duration\":{\"min\":1,\"max\":1,\"avg\":1}},"
+     "\"latest\":{\"completed\":{\"@class\":\"completed\",\"id\":1,\"status\":\"COMPLETED\","
+     "\"is_savepoint\":false,\"checkpoint_type\":\"CHECKPOINT\",\"trigger_timestamp\":1,"
+     "\"latest_ack_timestamp\":1,\"checkpointed_size\":1,\"end_to_end_duration\":1,"
+     "\"num_subtasks\":1,\"num_acknowledged_subtasks\":1,\"alignment_duration\":0,"
+     "\"sync_duration\":0,\"async_duration\":0,\"commit_duration\":1},\"savepoint\":null,"
+     "\"failed\":null,\"restored\":null},\"history\":[...]}",
      JOB_ID},
     {HTTP_GET, "/api/v1/jobs/{id}/why", ROUTE_TOKEN, ROUTE_ON_POOL, rest_job_why, "whyJob", "Jobs",
      "Why the job gives no output, in a sentence or two, with the option that helps.",

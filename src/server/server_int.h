@@ -72,6 +72,10 @@ enum status rest_openapi(struct request *request, struct error *err) STATUS_CHEC
 enum status rest_jobs(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job_why(struct request *request, struct error *err) STATUS_CHECKED;
+/* The job of the path: running (a reference), or NULL and what is left of one that has ended. */
+enum status rest_find_job(struct request *request, struct engine_job **out,
+                          struct job_summary *summary, struct error *err) STATUS_CHECKED;
+enum status rest_checkpoints(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job_stop(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job_cancel(struct request *request, struct error *err) STATUS_CHECKED;
 enum status rest_job_savepoint(struct request *request, struct error *err) STATUS_CHECKED;

@@ -153,7 +153,9 @@ class Mock:
                  "restarts": 0,
                  "rows_read": job["rows"] + (now - self.start_ms if job["state"] == "RUNNING" else 0),
                  "rows_written": job["rows"], "last_output_ms": now - 400 if job["rows"] else None,
-                 "memory_bytes": 3 << 20, "error": job.get("error"), "why": job.get("why")} for job in data.JOBS]
+                 "memory_bytes": 3 << 20, "recovering": job["id"] == 3,
+                 "last_checkpoint": {"id": 7, "ended_ms": now - 2000, "duration_ms": 12, "bytes": 4096} if job["state"] == "RUNNING" else None,
+                 "error": job.get("error"), "why": job.get("why")} for job in data.JOBS]
 
     def answer(self, path):
         """The answer to a GET below /api/v1, or None when there is nothing."""
@@ -170,7 +172,7 @@ class Mock:
         if kind == "jobs":
             found = [job for job in self.jobs() if str(job["id"]) == name]
             operator = {"name": "source: order-events", "subtask": 0, "records_in": 1000, "records_out": 1000,
-                        "late_dropped": 0, "bad_rows": 2, "state_keys": 6, "state_bytes": 4096,
+                        "late_dropped": 0, "bad_rows": 2, "buffered_rows": 17, "state_keys": 6, "state_bytes": 4096,
                         "watermark_ms": 1715938241000, "blocked": None}
             return dict(found[0], operators=[operator], plan="Sink(sales_by_card)\n+- GroupAggregate") if found else None
         for word, items in (("tables", data.TABLES), ("topics", data.TOPICS)):

@@ -258,6 +258,8 @@ const tests = {
     await page.getByRole("link", { name: "order-events -> orders_per_minute" }).click();
     await until(async () => (await text(page, "main")).includes("the watermark is at"), undefined, "why");
     await until(async () => /Rate[1-9][\d,]*\/s/.test(await text(page, ".facts")), true, "the rate");
+    await until(async () => /Last checkpoint12 ms, 4\.0 KB, 2\.\d s ago/.test(await text(page, ".facts")), true, "the last checkpoint");
+    check((await text(page, ".view-head")).includes("recovering"), "recovering");
     await page.getByRole("button", { name: "Stop" }).click();
     same((await mock.control("state")).stopped, [], "stopped at the first click");
     await page.getByRole("button", { name: "Really stop?" }).click();

@@ -47,7 +47,7 @@ def main():
     check(wait_for(lambda: int(rows(job("list", *here))[1][5]) > 0), "list: rows", job("list", *here))
     shown = job("show", "order totals", *here)
     check("state        RUNNING\n" in shown and "rows written " in shown and
-          any(row[0] == "Source" for row in rows(shown)), "show: the job and its operators", shown)
+          any(row[0] == "Source: orders" for row in rows(shown)), "show: the job and its operators", shown)
     check(job("show", "1", *here).split("\n")[:2] == shown.split("\n")[:2], "show: by id")
     check("has finished" in job("why", "few", *here), "why: of one that has ended", job("why", "few", *here))
     check(job("why", "order totals", *here).startswith("Output is flowing"), "why: of one that runs")

@@ -74,7 +74,7 @@ def killed_broker():
     shown = subprocess.run([LEAT, "job", "show", "copy", "--data", server.data], capture_output=True, text=True).stdout
     check("restarts     " in shown and "not delivered" in shown, "leat job show has them", shown)
     metrics = server.ask("GET", "/metrics")[2].decode()
-    check('leat_job_restarts_total{id="1",job="copy"} ' in metrics, "so has /metrics", metrics[:2000])
+    check('leat_job_numRestarts{job_id="1",job_name="copy"} ' in metrics, "so has /metrics", metrics[:2000])
     code, _ = server.stop()
     rows = copied()
     check(code == 0 and sorted(set(rows)) == list(range(1, max(rows) + 1)), "none is missing", code, rows[:20])

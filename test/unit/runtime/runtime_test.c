@@ -207,7 +207,7 @@ TEST(a_stuck_sink_stops_the_reading)
     struct operator_report reports[16];
     uint32_t count = job_operators(run.job, reports, 16);
     CHECK_INT(count, 6);
-    CHECK_STR(reports[0].name, "Source");
+    CHECK_STR(reports[0].name, "Source: toy");
     CHECK(reports[0].blocked || reports[1].blocked);
     job_cancel(run.job);
     runtime_simulate(run.runtime, UINT64_MAX);

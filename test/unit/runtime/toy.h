@@ -269,7 +269,7 @@ static const struct connector_class TOY = {.size = sizeof(struct connector_class
 
 #define TOY_NODES_MAX 16
 
-static struct catalog_object toy_table = {.description.name = "toy"};
+static struct catalog_object toy_table = {.name = "toy", .description.name = "toy"};
 static const struct expr TOY_COLUMNS[3] = {
     {.kind = EXPR_COLUMN, .type = &TYPE_OF_BIGINT, .column = 0},
     {.kind = EXPR_COLUMN, .type = &TYPE_OF_BIGINT, .column = 1},

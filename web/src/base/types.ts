@@ -60,6 +60,8 @@ export interface Job {
   rows_written: number;
   last_output_ms: number | null;
   memory_bytes: number;
+  recovering: boolean;
+  last_checkpoint: { id: number; ended_ms: number; duration_ms: number; bytes: number } | null;
   error: string | null;
   why: string | null;
 }
@@ -74,6 +76,7 @@ export interface Operator {
   state_keys: number;
   state_bytes: number;
   watermark_ms: number | null;
+  buffered_rows: number;
   blocked: string | boolean | null;
 }
 

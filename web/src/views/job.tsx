@@ -18,6 +18,7 @@ const FIELDS: Field<Operator>[] = [
   { title: "Subtask", numeric: true, wide: true, show: (one) => one.subtask },
   { title: "Rows in", numeric: true, show: (one) => count(one.records_in) },
   { title: "Rows out", numeric: true, show: (one) => count(one.records_out) },
+  { title: "Waiting", numeric: true, wide: true, show: (one) => count(one.buffered_rows) },
   { title: "Late", numeric: true, wide: true, show: (one) => count(one.late_dropped) },
   { title: "Bad", numeric: true, wide: true, show: (one) => count(one.bad_rows) },
   { title: "Keys", numeric: true, show: (one) => count(one.state_keys) },
@@ -33,6 +34,11 @@ const FAILURES: Field<Failure>[] = [
 function watermark(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms) || Math.abs(ms) > 8.64e15) return "–";
   return new Date(ms).toISOString().replace("T", " ").replace(/\.?0*Z$/, "");
+}
+
+/** How long it took, how much it wrote, how old it is. */
+function checkpointText({ last_checkpoint: last }: JobDetail): string {
+  return last ? `${duration(last.duration_ms)}, ${bytes(last.bytes)}, ${sinceText(last.ended_ms)}` : "none yet";
 }
 
 const ENDED = ["finished", "failed", "canceled", "cancelled", "stopped"];
@@ -54,6 +60,7 @@ export function JobView({ id }: { id: string }) {
         </a>
         <h1>{job.name || job.id}</h1>
         <StateBadge state={job.state} />
+        {job.recovering && <StateBadge state="recovering" />}
         {!ENDED.includes(job.state.toLowerCase()) && <Actions id={id} />}
       </div>
       {error && <ErrorNotice error={error} stale />}
@@ -65,6 +72,7 @@ export function JobView({ id }: { id: string }) {
           ["Rows written", count(job.rows_written)],
           ["Rate", `${count(Math.round(rate))}/s`],
           ["Last output", sinceText(job.last_output_ms)],
+          ["Last checkpoint", checkpointText(job)],
           ["Memory", bytes(job.memory_bytes)],
           ["Restarts", count(job.restarts)],
           [job.ended_ms === null ? "Running for" : "Ran for", duration(ended - job.started_ms)],
