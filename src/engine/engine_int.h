@@ -73,6 +73,7 @@ struct engine_job {
     struct checkpoint_store *store;
     struct checkpoint *from; /* NULL: it begins empty */
     uint32_t retained;       /* checkpoints */
+    uint32_t ordinal;        /* among the jobs of its name that this process has started */
     struct job_checkpoints checkpoints;
     const char *savepoint_directory;
     uint8_t parent[CHECKPOINT_LINEAGE_BYTES]; /* checkpoints.parent, where that is given */

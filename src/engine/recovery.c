@@ -82,12 +82,15 @@ static enum status open_at(const struct engine_job *job, const char *directory,
 static enum status open_store(struct engine_job *job, const char *data, struct error *err)
 {
     struct engine *engine = job->engine;
-    uint32_t ordinal = 1;
+    const char *name = job->plan->job_name;
     struct buf path;
-    TRY(count_name(engine, job->plan->job_name, &ordinal, err));
+    TRY(count_name(engine, name, &job->ordinal, err));
+    job->checkpoints.job_name =
+        job->ordinal == 1 ? name : arena_printf(&job->arena, "%s~%u", name, job->ordinal);
+    TRY(arena_check(&job->arena, "a job", err));
     buf_init(&path, LIST_BYTES_MAX);
     buf_printf(&path, "%s/checkpoints/", data);
-    recovery_put_name(&path, job->plan->job_name, ordinal);
+    recovery_put_name(&path, name, job->ordinal);
     enum status status = buf_check(&path, "the path of a job's checkpoints", err);
     if (status == OK)
         status = open_at(job, buf_text(&path), &job->store, err);

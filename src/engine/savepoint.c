@@ -63,7 +63,7 @@ static enum status make_place(struct engine_job *job, const char *directory, str
         return error_set(err, ERR_OPTION, "a directory for the savepoint is needed");
     io_random(io, random, sizeof(random));
     buf_printf(path, "%s/savepoint-", directory);
-    recovery_put_name(path, job->plan->job_name, 1);
+    recovery_put_name(path, job->plan->job_name, job->ordinal ? job->ordinal : 1);
     buf_printf(path, "-%02x%02x%02x", random[0], random[1], random[2]);
     TRY(buf_check(path, "the path of a savepoint", err));
     return io_make_directories(io, buf_text(path), err); /* before anything is stopped for it */
@@ -168,7 +168,7 @@ static enum status find_given(struct engine_job *job, int *number, struct checkp
         if (used)
             continue;
         TRY(checkpoint_load(job->context.io, paths[i], from, directory, PATH_BYTES_MAX, err));
-        if (strcmp((*from)->job_name, job->plan->job_name) == 0) {
+        if (strcmp((*from)->job_name, job->checkpoints.job_name) == 0) {
             *number = i;
             return OK;
         }

@@ -134,7 +134,7 @@ static enum status write_manifest(struct coordinator *coordinator, bool saves, s
     struct job *job = job_of(coordinator);
     const struct plan *plan = job->request.plan;
     struct checkpoint_store *store = job->request.checkpoints->store;
-    struct checkpoint manifest = {.job_name = plan->job_name,
+    struct checkpoint manifest = {.job_name = job->request.checkpoints->job_name,
                                   .epoch = atomic_load(&job->epoch),
                                   .created_us = io_wall_us(job->runtime->settings.io),
                                   .end =

@@ -69,6 +69,7 @@ struct job_callbacks {
 /* A job's checkpoints. All is borrowed and must outlive the job. */
 struct job_checkpoints {
     struct checkpoint_store *store; /* nobody else uses it meanwhile */
+    const char *job_name;           /* as manifests have it */
     const struct checkpoint *from;  /* the state to begin with; NULL: none */
     /* With a lineage of its own (state/checkpoint.h), which comes from this one: what `from` had,
      * or a job had that is run anew. NULL: from's goes on; of a job without `from`, it is a new

@@ -34,9 +34,9 @@ struct checkpoint_segment {
     uint64_t last_epoch; /* of its blocks */
 };
 
-struct checkpoint {     /* a manifest */
-    struct arena arena; /* holds all below, where loaded */
-    const char *job_name;
+struct checkpoint {       /* a manifest */
+    struct arena arena;   /* holds all below, where loaded */
+    const char *job_name; /* the second of a name has "~2" behind it */
     uint64_t epoch;
     int64_t created_us; /* wall */
     /* A history of epochs in which none is made twice with other rows; targets keep it beside what

@@ -13,6 +13,7 @@
 #include "connector/sim/sim.h"
 #include "os/logger.h"
 #include "os/simio.h"
+#include "state/checkpoint.h"
 
 #define STEPS_AT_ONCE   12     /* at most, between two looks at the job */
 #define TIMERS_MAX      100000 /* waits for the clock of one job, before it counts as stuck */
@@ -35,6 +36,8 @@ struct sql_world {
     uint32_t restarts_left;
     uint32_t job_number, sealed; /* jobs that have ended, in this pass and in all */
     bool ends_now;               /* the engine ends, and the statements run again */
+    struct buf savepoint;        /* which the job goes on from then; empty: from its checkpoints */
+    const char *from[2];         /* the same */
     uint32_t setting_count;
     struct setting {
         char key[100], value[200];
@@ -76,6 +79,7 @@ static enum status open_engine(struct sql_world *world, bool first, struct error
 {
     const struct sql_mode *mode = world->mode;
     char parallelism[20];
+    world->from[0] = world->savepoint.length ? buf_text(&world->savepoint) : NULL;
     struct engine_config config = {
         .registry = &REGISTRY,
         .context = &world->context,
@@ -88,6 +92,7 @@ static enum status open_engine(struct sql_world *world, bool first, struct error
     if (mode->restarts) {
         config.checkpoints.directory = data_directory;
         config.checkpoints.is_named = true;
+        config.checkpoints.from = world->from[0] ? world->from : NULL;
     }
     snprintf(parallelism, sizeof(parallelism), "%u",
              first ? mode->parallelism : mode->later_parallelism);
@@ -127,6 +132,7 @@ struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
     world->io = world->simulated ? world->simulated : io_real();
     world->context = (struct plugin_context){.io = world->io, .output_fd = 1};
     buf_init(&world->text, STATEMENT_BYTES);
+    buf_init(&world->savepoint, 1000);
     sim_observe(observe, world);
     world->restarts_left = mode->restarts ? RESTARTS_MAX : 0;
     if (mode->restarts)
@@ -146,6 +152,7 @@ void sql_world_close(struct sql_world *world)
         simio_free(world->simulated);
     case_plan_fini(&world->rows.plan);
     buf_fini(&world->text);
+    buf_fini(&world->savepoint);
     mem_free(world);
     sim_reset();
 }
@@ -228,15 +235,44 @@ static enum job_state state_of(struct engine_job *job)
     return status.state;
 }
 
-/* Now and then the job is stopped, or the machine stops writing, and the process ends a while
- * later. */
+/* The job goes on from a savepoint then, and has nothing else. */
+static void save(struct sql_world *world, struct engine_job *job)
+{
+    struct error err = {0};
+    struct checkpoint *checkpoint = NULL;
+    char own[1000], where[1000];
+    simio_crash_at(world->simulated, 0);
+    buf_clear(&world->savepoint);
+    bool saved =
+        engine_job_savepoint(job, "/saves", SAVEPOINT_GO_ON, &world->savepoint, &err) == OK;
+    must(!saved || checkpoint_load(world->io, buf_text(&world->savepoint), &checkpoint, where,
+                                   sizeof(where), &err) == OK);
+    saved = saved && checkpoint->end == CHECKPOINT_RUNNING; /* it had not ended by then */
+    checkpoint_free(checkpoint);
+    if (!saved) {
+        buf_clear(&world->savepoint);
+        return;
+    }
+    const char *name = buf_text(&world->savepoint) + strlen("/saves/savepoint-");
+    int length = (int)(strrchr(name, '-') - name);
+    snprintf(own, sizeof(own), DATA_DIRECTORY "/checkpoints/%.*s", length, name);
+    world->ends_now = true;
+    engine_job_cancel(job);
+    engine_job_wait(job, WAIT_US);
+    must(io_remove_tree(world->io, own, &err) == OK);
+}
+
+/* Now and then the job is stopped, or a savepoint made, or the machine stops writing, and the
+ * process ends a while later. */
 static void maybe_end(struct sql_world *world, struct engine_job *job)
 {
     if (!world->restarts_left || world->ends_now || rng_below(&world->rng, 8) != 0)
         return;
-    uint64_t way = rng_below(&world->rng, 3);
+    uint64_t way = rng_below(&world->rng, 4);
     if (way == 0) {
         engine_job_stop(job);
+    } else if (way == 3 && !simio_crashed(world->simulated)) {
+        save(world, job);
     } else if (way == 1 && !simio_crashed(world->simulated)) {
         simio_crash_at(world->simulated,
                        simio_steps(world->simulated) + 1 + rng_below(&world->rng, 12));
@@ -433,7 +469,7 @@ static void restart(struct sql_world *world)
 {
     struct error err = {0};
     close_engine(world);
-    if (simio_crashed(world->simulated) || rng_below(&world->rng, 2))
+    if (simio_crashed(world->simulated) || (!world->savepoint.length && rng_below(&world->rng, 2)))
         simio_crash(world->simulated);
     else
         simio_kill(world->simulated);
