@@ -99,7 +99,7 @@ static double add(uint64_t first, uint64_t all, uint64_t count)
 /* One checkpoint; the longest slice to *longest. */
 static void checkpoint(struct keyed_state *all, uint64_t epoch, double *longest, uint64_t *folds)
 {
-    struct checkpoint manifest = {.job_name = "bench", .epoch = epoch};
+    struct checkpoint manifest = {.job_name = "bench", .statement = "", .epoch = epoch};
     struct state_out out = {
         .operator_id = 1, .epoch = epoch, .fold = checkpoint_fold(store), .give = give};
     bool done = false;

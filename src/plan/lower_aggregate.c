@@ -76,6 +76,8 @@ static const char *aggregate_state_name(struct planner *planner, const struct re
                                         const char *kind)
 {
     struct buf keys;
+    if (rel->aggregate.state_name)
+        return rel->aggregate.state_name;
     buf_init(&keys, STATE_NAME_MAX);
     for (uint32_t i = 0; i < rel->aggregate.key_count; i++)
         buf_printf(&keys, "%s%s", i ? "," : "", rel->inputs[0]->names[rel->aggregate.keys[i]]);

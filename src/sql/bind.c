@@ -47,6 +47,30 @@ struct str bind_slice(const struct binder *binder, struct source_pos pos)
     return (struct str){binder->text.data + at, pos.length};
 }
 
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+const char *bind_state_name(struct binder *binder, struct source_pos pos)
+{
+    static const char MARK[] = "-- leat: state=";
+    const size_t mark = sizeof(MARK) - 1;
+    size_t end = pos.offset - binder->base.offset, begin;
+    if (pos.offset < binder->base.offset || end > binder->text.length)
+        return NULL;
+    const char *text = binder->text.data;
+    while (end > 0 && is_blank(text[end - 1]))
+        end--;
+    for (begin = end; begin > 0 && text[begin - 1] != '\n'; begin--)
+        ;
+    while (begin < end && is_blank(text[begin]))
+        begin++;
+    if (end - begin <= mark || memcmp(text + begin, MARK, mark) != 0)
+        return NULL;
+    return bind_strdup(binder, (struct str){text + begin + mark, end - begin - mark});
+}
+
 const char *bind_strdup(struct binder *binder, struct str text)
 {
     const char *copy = arena_strndup(binder->arena, text.data, text.length);

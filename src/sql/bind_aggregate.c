@@ -258,6 +258,7 @@ static enum status make_node(struct binder *binder, const struct rel *input, str
     rel->aggregate.call_count = aggregates->count;
     rel->aggregate.calls = calls;
     rel->aggregate.by_window = by_window;
+    rel->aggregate.state_name = bind_state_name(binder, pos);
     if (by_window) {
         const struct rel *window = window_of(input);
         rel->window_start_column = start;

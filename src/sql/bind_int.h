@@ -107,6 +107,9 @@ enum status bind_unsupported(struct binder *binder, struct source_pos pos, const
 enum status bind_memory(struct binder *binder); /* OK while the arena has not failed */
 /* The text of the current source at pos. */
 struct str bind_slice(const struct binder *binder, struct source_pos pos);
+/* NAME of a line "-- leat: state=NAME" directly before pos: under that name the state of what
+ * stands there is kept, wherever it has moved to (contracts.md rule 16). NULL: there is none. */
+const char *bind_state_name(struct binder *binder, struct source_pos pos);
 void format_type_text(char *out, size_t size, const struct type *type);
 const char *bind_strdup(struct binder *binder, struct str text); /* "" without memory */
 

@@ -120,6 +120,7 @@ const struct rel *rel_distinct(struct binder *binder, const struct rel *input,
     rel->aggregate.key_count = input->column_count;
     rel->aggregate.keys = keys;
     rel->aggregate.by_window = by_window;
+    rel->aggregate.state_name = bind_state_name(binder, pos);
     rel->window_start_column = input->window_start_column;
     rel->window_end_column = input->window_end_column;
     return rel;

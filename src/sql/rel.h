@@ -90,6 +90,7 @@ struct rel {
             bool by_window; /* keys contain window_start and window_end of the input */
             enum window_kind window;
             int64_t size_ms, offset_ms;
+            const char *state_name; /* of a comment before its SELECT; NULL: it has its own */
         } aggregate;
         struct {
             enum window_kind kind;

@@ -3,10 +3,11 @@
  *
  *   copy: u32 magic "LKM1" | u32 CRC32C of all that follows | u32 bytes that follow this field
  *         u16 version | u8 end | u8 0 | u64 epoch | i64 created | lineage (16) | parent (16)
- *         u64 parent epoch | u32 next operator id | u64 next segment | u64 live bytes | text job
- * name | text statement varint the epoch that wrote key group 0 whole | ... of key group 127 varint
- * operators: u32 id | text name | text shape | text upstream | varint blobs: bytes varint segments:
- * u64 number | u64 size | u64 last epoch
+ *         u64 parent epoch | u32 next operator id | u64 next segment | u64 live bytes
+ *         text job name | text statement
+ *         varint the epoch that wrote key group 0 whole | ... of key group 127
+ *         varint operators: u32 id | text name | text shape | text upstream | varint blobs: bytes
+ *         varint segments: u64 number | u64 size | u64 last epoch
  *
  * Text and bytes: varint length, content. A text has no NUL in it. One good copy is enough.
  */

@@ -29,10 +29,13 @@ QUERY = "INSERT INTO totals SELECT card, SUM(amount) FROM orders {where} GROUP B
 want = {}
 
 
-def start(where="", *arguments):
-    return subprocess.Popen([LEAT, "run", "--no-http", "--data", DATA, *SETTING, *arguments, "-e",
-                             TABLES + QUERY.format(where=where)],
+def start_query(query, *arguments):
+    return subprocess.Popen([LEAT, "run", "--no-http", "--data", DATA, *SETTING, *arguments, "-e", TABLES + query],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def start(where="", *arguments):
+    return start_query(QUERY.format(where=where), *arguments)
 
 
 def produce(rows):
@@ -102,6 +105,17 @@ until(lambda: totals() == want, job)
 code, err = stop(job)
 check(code == 0 and totals() == want and reads(err, 1), "and back again", err)
 
+MOVED = """INSERT INTO totals WITH sums AS (
+{comment}SELECT card, SUM(amount) AS total FROM orders GROUP BY card) SELECT card, total FROM sums;"""
+job = start_query(MOVED.format(comment=""))
+err = job.communicate(timeout=30)[1]
+check(job.returncode == 2 and "sums/GroupAggregate(card) is new" in err, "a query that has moved has another state", err)
+produce([("h", 4)])
+job = start_query(MOVED.format(comment="-- leat: state=GroupAggregate(card)\n"))
+until(lambda: totals() == want, job)
+code, err = stop(job)
+check(code == 0 and totals() == want and reads(err, 1), "or the one that a comment names", err)
+
 connection = sqlite3.connect(DB)
 connection.execute("DROP TABLE totals")
 connection.commit()
@@ -109,7 +123,7 @@ connection.close()
 job = start()
 check(until(lambda: totals() == want, job), "a dropped table comes right again", totals())
 code, err = stop(job)
-check(code == 0 and reads(err, 7) and "not there any more" in err, "all rows were read again, and it is said", err)
+check(code == 0 and reads(err, 8) and "not there any more" in err, "all rows were read again, and it is said", err)
 for path in glob.glob(DB + "*"):
     os.unlink(path)
 job = start()
@@ -146,5 +160,5 @@ produce([("e", 2)])
 job = start()
 check(until(lambda: totals() == want, job), "without the directory's files it begins anew", totals())
 code, err = stop(job)
-check(code == 0 and reads(err, 10), "with all rows", err)
+check(code == 0 and reads(err, 11), "with all rows", err)
 finish()

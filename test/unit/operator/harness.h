@@ -163,6 +163,8 @@ static void harness_count_wake(struct wake *wake)
     container_of(wake, struct harness, wake)->wakes++;
 }
 
+static uint64_t harness_epoch; /* under way when an operator is opened; 0: no checkpoints */
+
 static enum status harness_try_open(struct harness *h, const struct plan_node *node)
 {
     memset(h, 0, sizeof(*h));
@@ -179,6 +181,7 @@ static enum status harness_try_open(struct harness *h, const struct plan_node *n
     h->op.parallelism = 1;
     h->op.last_key_group = 127;
     h->op.port_count = node->input_count;
+    h->op.epoch = harness_epoch;
     h->op.host = &h->host;
     h->op.context = &h->context;
     h->op.eval.zone = h->zone;

@@ -4,6 +4,7 @@
 #include "state/checkpoint.h"
 
 #include "../check.h"
+#include "base/crc32c.h"
 #include "base/must.h"
 #include "os/simio.h"
 
@@ -599,4 +600,52 @@ TEST(a_savepoint_that_fails_leaves_nothing)
             simio_free(io);
         }
     }
+}
+
+/* What is on disk does not change without a new version: of blocks (snapshot.h) or manifests
+ * (manifest.c). A new version has another sum here, and a fixture (test/system/state_fixture.py).
+ */
+TEST(formats_are_frozen)
+{
+    struct error err = {0};
+    struct state_out out = {
+        .operator_id = 0x01020304, .epoch = 0x1112131415161718, .owner = &owner};
+    mem_owner_init(&owner, NULL, "test");
+    for (int kind = RECORD_VALUE; kind <= RECORD_STAMPED; kind++)
+        state_out_record(
+            &out, &(struct state_record){
+                      .kind = (enum state_record_kind)kind,
+                      .table = 7,
+                      .key_group = 33,
+                      .namespace = -1234567,
+                      .key = (const uint8_t *)"a key",
+                      .key_bytes = kind == RECORD_DROP ? 0 : 5,
+                      .value = (const uint8_t *)"\x7fvalue",
+                      .value_bytes = kind == RECORD_VALUE || kind == RECORD_STAMPED ? 6 : 0});
+    CHECK_OK(out.failure.code);
+    state_block_seal(out.block);
+    printf("# block %08x\n", crc32c(0, out.block->bytes.data, out.block->bytes.length));
+    CHECK_INT(STATE_BLOCK_VERSION, 2);
+    CHECK_INT(crc32c(0, out.block->bytes.data, out.block->bytes.length), 0xd166b9f7);
+    state_block_free(out.block);
+
+    struct buf bytes;
+    const struct str blobs[2] = {str_of("one"), str_of("")};
+    const struct checkpoint_operator operators[2] = {
+        {"Source(t)", "source 1", "up", 3, 2, blobs},
+        {"Group(k)", "group 1", "up", 4, 0, NULL},
+    };
+    const struct checkpoint_segment segments[2] = {{1, 2, 3}, {4, 5, 6}};
+    struct checkpoint manifest = manifest_of(9, operators, 2);
+    manifest.segments = segments;
+    manifest.segment_count = 2;
+    manifest.live_bytes = 77;
+    manifest.bases[5] = 4;
+    buf_init(&bytes, 1 << 20);
+    checkpoint_encode(&manifest, &bytes);
+    CHECK_OK(buf_check(&bytes, "a manifest", &err));
+    printf("# manifest %08x, version %u\n", crc32c(0, bytes.data, bytes.length), bytes.data[12]);
+    CHECK_INT(bytes.data[12], 4);
+    CHECK_INT(crc32c(0, bytes.data, bytes.length), 0xf56f1508);
+    buf_fini(&bytes);
 }

@@ -448,3 +448,52 @@ TEST(every_allocation_fails_once)
     }
     CHECK_FAIL("it never ended");
 }
+
+/* Restoring: every allocation fails once, with an error, nothing is left behind, and then it works.
+ */
+TEST(every_allocation_of_a_restore_fails_once)
+{
+    struct error err = {0};
+    struct world world;
+    uint32_t failures = 0;
+    key_batch_init(&keys, 64 << 20);
+    random_state = 5;
+    clock_us = 1000000;
+    memset(&now, 0, sizeof(now));
+    memset(bases, 0, sizeof(bases));
+    world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
+    for (uint32_t i = 0; i < 20 * CHANGES; i++)
+        CHECK_OK(change(&world, &err));
+    while (committed.count == 0)
+        CHECK(snapshot(&world, 1, &err));
+    for (uint64_t fail = 1;; fail++) {
+        struct world other;
+        enum status status = OK;
+        error_clear(&err);
+        world_init(&other, 2, 0, KEY_GROUP_COUNT - 1);
+        uint64_t before = mem_alloc_count();
+        mem_fail_after(fail);
+        for (uint32_t b = 0; b < committed.count && status == OK; b++) {
+            const struct buf *bytes = &committed.blocks[b]->bytes;
+            struct state_block_info info;
+            status = state_block_check(bytes->data, bytes->length, &info, &err);
+            if (status == OK)
+                status = keyed_state_restore(&other.keyed, bytes->data, &info, 0,
+                                             KEY_GROUP_COUNT - 1, &err);
+        }
+        mem_fail_after(0);
+        bool over = mem_alloc_count() - before < fail;
+        CHECK_INT(status, over ? OK : ERR_MEMORY);
+        CHECK(over || err.text[0]);
+        if (over)
+            CHECK(equals(&other, &at_barrier, 0, KEY_GROUP_COUNT - 1));
+        world_fini(&other);
+        failures += !over;
+        if (over)
+            break;
+    }
+    CHECK(failures > 100);
+    drop_blocks(&committed);
+    world_fini(&world);
+    key_batch_fini(&keys);
+}
