@@ -200,8 +200,8 @@ static bool live(struct world *world)
     bool good = life_open(world, false, &err);
     if (good)
         input_resume(world);
-    good = good && life_execute(world, buf_text(&world->tables), NULL, &err) == OK &&
-           life_execute(world, buf_text(&world->inserts), NULL, &err) == OK;
+    good = good && life_execute(world, world->tables, NULL, &err) == OK &&
+           life_execute(world, world->inserts, NULL, &err) == OK;
     if (!good && !simio_crashed(world->io)) {
         world->failures++;
         world_tell(world, "it does not start: %s", err.text);
@@ -219,8 +219,7 @@ static void verify(struct world *world)
 {
     struct error err = {0};
     simio_crash(world->io); /* what is not durable now was never promised */
-    if (!life_open(world, true, &err) ||
-        life_execute(world, buf_text(&world->tables), NULL, &err) != OK)
+    if (!life_open(world, true, &err) || life_execute(world, world->tables, NULL, &err) != OK)
         world_fail(world, "the targets cannot be read: %s", err.text);
     else
         verify_targets(world);
@@ -238,10 +237,13 @@ bool world_run(struct world *world, const struct scenario *scenario, struct plan
                             .fault = fault,
                             .left = fault ? 0 : scenario->disturbances};
     buf_init(&world->problem, TEXT_BYTES);
-    buf_init(&world->tables, TEXT_BYTES);
-    buf_init(&world->inserts, TEXT_BYTES);
-    scenario_tables(scenario, &world->tables);
-    scenario_inserts(scenario, &world->inserts);
+    buf_init(&world->statements, TEXT_BYTES);
+    scenario_tables(scenario, &world->statements);
+    buf_append_byte(&world->statements, '\0');
+    size_t inserts_at = world->statements.length;
+    scenario_inserts(scenario, &world->statements);
+    world->tables = buf_text(&world->statements);
+    world->inserts = world->tables + inserts_at;
     rng_init(&world->rng, ~scenario->seed);
     world->io = simio_new(scenario->seed);
     simthread_begin(&settings);
@@ -267,7 +269,6 @@ void world_fini(struct world *world)
 {
     simio_free(world->io);
     buf_fini(&world->problem);
-    buf_fini(&world->tables);
-    buf_fini(&world->inserts);
+    buf_fini(&world->statements);
     sim_reset();
 }

@@ -32,7 +32,8 @@ struct world {
     const struct scenario *scenario;
     bool tells; /* every event to stdout */
     struct planned_fault *fault;
-    struct buf tables, inserts; /* the statements */
+    struct buf statements;
+    const char *tables, *inserts; /* in statements, NUL-terminated */
     struct rng rng;
     struct io *io;
     struct buf problem; /* why the seed failed */

@@ -77,7 +77,7 @@ enum status jdbc_rows_add(struct jdbc_rows *rows, const struct batch *batch,
 {
     if (rows->slots)
         TRY(key_encode(keys, batch, table->primary_key, table->primary_key_count, err));
-    for (uint32_t i = 0; i < batch->selected_count; i++) {
+    for (uint32_t i = 0; i < batch->selected_count && !rows->bytes.failed; i++) {
         uint32_t at = batch_row(batch, i);
         struct jdbc_row *row;
         if (batch_kind(batch, at) == ROW_UPDATE_BEFORE)
