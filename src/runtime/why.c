@@ -118,31 +118,48 @@ bool why_rejects(const struct why *why, const struct plan_node *node, struct rej
 
 /* ---- questions ---- */
 
+static void say_not_taken(const struct why *why, const struct operator_host *host)
+{
+    int64_t rows = metric_get(&host->op.metrics.buffered_rows);
+    int64_t since_us = metric_get(&host->op.metrics.oldest_row_us);
+    const struct checkpoint_report *now = &why->status.checkpoints.now;
+    struct buf *out = why->out;
+    buf_printf(out, "Table %s (connector '%s') has not ", host->op.node->sink.table->name,
+               host->op.node->sink.connector->name);
+    if (rows && since_us) {
+        buf_append_text(out, "taken ");
+        why_rows(out, rows);
+        buf_append_text(out, " ");
+        why_since(why, since_us);
+    } else {
+        buf_append_text(out, "made its rows durable ");
+        if (now->epoch) {
+            buf_printf(out, "for checkpoint %llu ", (unsigned long long)now->epoch);
+            why_since(why, now->begun_us);
+        } else {
+            buf_append_text(out, "yet");
+        }
+    }
+    buf_append_text(out, ".");
+}
+
+/* What the target says itself, else a writer that does not take rows, else one that flushes. */
 static enum answer sink_blocked(struct why *why)
 {
-    struct buf *out = why->out;
+    const struct operator_host *waits = NULL;
     WHY_EACH_HOST(why, host)
     {
         if (is_output(host) && ask(why, host))
             return ANSWER_TROUBLE;
         if (host->op.node->op != PLAN_SINK || !is_pending(host))
             continue;
-        int64_t rows = metric_get(&host->op.metrics.buffered_rows);
-        int64_t since_us = metric_get(&host->op.metrics.oldest_row_us);
-        buf_printf(out, "Table %s (connector '%s') ", host->op.node->sink.table->name,
-                   host->op.node->sink.connector->name);
-        if (!rows || !since_us) {
-            buf_append_text(out, "has not made the last rows durable yet.");
-            return ANSWER_TROUBLE;
-        }
-        buf_append_text(out, "has not taken ");
-        why_rows(out, rows);
-        buf_append_text(out, " ");
-        why_since(why, since_us);
-        buf_append_text(out, ".");
-        return ANSWER_TROUBLE;
+        if (!waits || metric_get(&host->op.metrics.buffered_rows))
+            waits = host;
     }
-    return ANSWER_NONE;
+    if (!waits)
+        return ANSWER_NONE;
+    say_not_taken(why, waits);
+    return ANSWER_TROUBLE;
 }
 
 /* Rows of finished checkpoints on their way into the target of an exactly-once sink. */

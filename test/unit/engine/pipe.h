@@ -26,7 +26,8 @@ static struct pipe {
         const char *name;
         uint32_t split_count;
         struct pipe_split splits[PIPE_SPLITS_MAX];
-        bool broken; /* reading fails for now */
+        bool broken;  /* reading fails for now */
+        bool crashes; /* reading fails the job */
         struct wake *discover_wake;
     } tables[PIPE_TABLES_MAX];
     bool stuck; /* the sinks */
@@ -136,6 +137,8 @@ static enum status pipe_reader_open(struct source *source, const struct source_s
     reader->source = source;
     reader->split = &source->table->splits[split->id[strlen(split->id) - 1] - '0'];
     reader->split->wake = wake;
+    if (position_bytes == sizeof(reader->split->taken))
+        memcpy(&reader->split->taken, position, position_bytes);
     *out = reader;
     return OK;
 }
@@ -149,6 +152,10 @@ static enum poll_result pipe_poll(struct source_reader *reader, uint32_t max_row
     if (source->table->broken) {
         error_set(err, ERR_IO, "the pipe is out of reach");
         err->retriable = true;
+        return POLL_ERROR;
+    }
+    if (source->table->crashes) {
+        error_set(err, ERR_IO, "the pipe has burst");
         return POLL_ERROR;
     }
     uint32_t count = split->given - split->taken;
@@ -165,6 +172,17 @@ static enum poll_result pipe_poll(struct source_reader *reader, uint32_t max_row
     split->taken = split->given;
     return batch_new(&out->batch, columns, source->wanted_count, count, err) == OK ? POLL_ROWS
                                                                                    : POLL_ERROR;
+}
+
+static enum status pipe_position(struct source_reader *reader, struct buf *out, struct error *err)
+{
+    buf_append(out, &reader->split->taken, sizeof(reader->split->taken));
+    return buf_check(out, "a position", err);
+}
+
+static enum source_replay pipe_replay(const struct table_description *table)
+{
+    return SOURCE_REPLAY_EXACT;
 }
 
 static void pipe_reader_close(struct source_reader *reader)
@@ -185,6 +203,8 @@ static const struct source_class PIPE_SOURCE = {
     .discover = pipe_discover,
     .reader_open = pipe_reader_open,
     .poll = pipe_poll,
+    .position = pipe_position,
+    .replay = pipe_replay,
     .reader_close = pipe_reader_close,
     .close = pipe_source_close,
 };
@@ -227,7 +247,7 @@ static enum push_result pipe_write(struct sink_writer *writer, struct batch *bat
 
 static enum push_result pipe_flush(struct sink_writer *writer, uint64_t epoch, struct error *err)
 {
-    return PUSH_DONE;
+    return pipe_world.stuck ? PUSH_FULL : PUSH_DONE;
 }
 
 static enum push_result pipe_finish(struct sink_writer *writer, struct error *err)

@@ -3,6 +3,7 @@
 #include "engine/engine.h"
 
 #include "base/must.h"
+#include "os/logger.h"
 #include "os/simio.h"
 #include "check.h"
 #include "pipe.h"
@@ -62,6 +63,12 @@ static void run(struct world *world, const char *text)
     sql_script_close(script);
 }
 
+static enum status data_directory(void *context, bool needed, const char **out, struct error *err)
+{
+    *out = "/data";
+    return OK;
+}
+
 /* At midnight of 2024-01-01, UTC. */
 static void begin(struct world *world, uint32_t parallelism, const char *text)
 {
@@ -70,8 +77,10 @@ static void begin(struct world *world, uint32_t parallelism, const char *text)
     *world = (struct world){.io = simio_new(1)};
     simio_advance_us(world->io, PIPE_EPOCH_S * US_PER_SECOND - io_wall_us(world->io));
     world->context = (struct plugin_context){.io = world->io};
-    const struct engine_config config = {
-        .registry = &REGISTRY, .context = &world->context, .simulated = true};
+    const struct engine_config config = {.registry = &REGISTRY,
+                                         .context = &world->context,
+                                         .simulated = true,
+                                         .checkpoints = {.directory = data_directory}};
     must(engine_new(&world->engine, &config, &err) == OK);
     must(engine_session_new(&world->session, world->engine, &err) == OK);
     snprintf(set, sizeof(set),
@@ -406,6 +415,79 @@ TEST(a_sink_takes_nothing)
         CHECK(!held_up(&world));
         CHECK(!strstr(why(&world), "has not taken"));
         CHECK_INT(pipe_world.taken, 2);
+        end(&world);
+    }
+}
+
+TEST(a_checkpoint_cannot_be_complete)
+{
+    PARALLELISMS(p)
+    {
+        struct world world;
+        pipe_open("orders", 2);
+        begin(&world, p,
+              "SET 'execution.checkpointing.interval' = '1 s';" ORDERS TOTALS PER_MINUTE("orders"));
+        simio_set_capacity(world.io, 1);
+        logger_set_level(LOG_ERROR); /* it is logged, too */
+        pipe_give("orders", 0, 1, 3);
+        pass(&world, 3);
+        const char *said = why(&world);
+        CHECK(str_starts(str_of(said), STR("The last checkpoint failed and is tried again: ")));
+        CHECK(strstr(said, "No space left on device"));
+        simio_set_capacity(world.io, 0);
+        pass(&world, 3);
+        CHECK(!strstr(why(&world), "checkpoint"));
+        end(&world);
+    }
+}
+
+TEST(a_sink_holds_a_checkpoint)
+{
+    PARALLELISMS(p)
+    {
+        struct world world;
+        pipe_open("orders", 1);
+        begin(&world, p,
+              "SET 'execution.checkpointing.interval' = '1 s';" ORDERS IDS
+              "INSERT INTO ids SELECT id FROM orders");
+        pipe_give("orders", 0, 1, 1);
+        settle(&world);
+        pipe_world.stuck = true;
+        pass(&world, 9);
+        CHECK_STR(why(&world), "Table ids (connector 'pipe') has not made its rows durable for "
+                               "checkpoint 1 since 2024-01-01 00:00:01 (8 s).");
+        CHECK(held_up(&world));
+        pipe_unstick();
+        CHECK(!strstr(why(&world), "durable"));
+        end(&world);
+    }
+}
+
+TEST(a_job_is_restarted_again_and_again)
+{
+    PARALLELISMS(p)
+    {
+        struct world world;
+        pipe_open("orders", 1);
+        begin(&world, p,
+              "SET 'execution.checkpointing.interval' = '1 s';"
+              "SET 'restart-strategy.type' = 'fixed-delay';"
+              "SET 'restart-strategy.fixed-delay.attempts' = '100';"
+              "SET 'restart-strategy.fixed-delay.delay' = '10 s';" ORDERS IDS
+              "INSERT INTO ids SELECT id FROM orders");
+        logger_set_level(LOG_ERROR);
+        pipe_table("orders")->crashes = true;
+        pipe_give("orders", 0, 1, 1);
+        pass(&world, 23);
+        const char *said = why(&world);
+        CHECK(strstr(said, "The job failed and is started again in 7.0 s, for the 3. time: "));
+        CHECK(strstr(said, "the pipe has burst."));
+        pipe_table("orders")->crashes = false;
+        pass(&world, 10);
+        said = why(&world);
+        CHECK(strstr(said, "The job was started again 3 times, lately because of this, 1"));
+        pass(&world, 60);
+        CHECK(!strstr(why(&world), "started again"));
         end(&world);
     }
 }
