@@ -121,10 +121,12 @@ static enum status open_first(struct operator* op, struct sink_target *target, s
     struct buf sink_id, directory;
     buf_init(&sink_id, SINK_ID_MAX);
     buf_init(&directory, SINK_ID_MAX);
-    buf_printf(&sink_id, "%s/%s", operator_job_name(op), name);
-    if (history)
+    if (history) {
+        const char *job = strrchr(history->directory, '/'); /* tells jobs of one name apart */
+        buf_printf(&sink_id, "%s/%s", job ? job + 1 : history->directory, name);
         buf_printf(&directory, "%s/sink-%016" PRIx64, history->directory,
                    hash_bytes(name, strlen(name)));
+    }
     bool exactly = op->node->sink.delivery == SINK_EXACTLY_ONCE;
     must(!exactly || history);
     enum status status = buf_check(&sink_id, "a sink's name", err);

@@ -34,10 +34,10 @@ struct sql_world {
     struct rng rng;
     bool wants_barrier;
     uint32_t restarts_left;
-    uint32_t job_number, sealed; /* jobs that have ended, in this pass and in all */
-    bool ends_now;               /* the engine ends, and the statements run again */
-    struct buf savepoint;        /* which the job goes on from then; empty: from its checkpoints */
-    const char *from[2];         /* the same */
+    uint32_t job_number;  /* jobs that have ended in this pass */
+    bool ends_now;        /* the engine ends, and the statements run again */
+    struct buf savepoint; /* which the job goes on from then; empty: from its checkpoints */
+    const char *from[2];  /* the same */
     uint32_t setting_count;
     struct setting {
         char key[100], value[200];
@@ -135,6 +135,8 @@ struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
     buf_init(&world->savepoint, 1000);
     sim_observe(observe, world);
     world->restarts_left = mode->restarts ? RESTARTS_MAX : 0;
+    if (mode->restarts)
+        sim_exactly_once();
     if (mode->restarts)
         logger_set_level(LOG_ERROR); /* checkpoints that fail are asked for */
     if (open_engine(world, true, err) == OK)
@@ -314,15 +316,6 @@ static enum status stuck(struct engine_job *job, struct error *err)
     return ERR_LIMIT;
 }
 
-/* What the statement's job has written is final; once is enough. */
-static void seal(struct sql_world *world)
-{
-    if (world->sealed < ++world->job_number) {
-        world->sealed = world->job_number;
-        sim_seal();
-    }
-}
-
 /* Until the job has ended or, with an open input, has nothing left to do; then it is cancelled. */
 static enum status finish_job(struct sql_world *world, struct engine_job *job, struct error *err)
 {
@@ -345,7 +338,7 @@ static enum status finish_job(struct sql_world *world, struct engine_job *job, s
     engine_job_release(job);
     if (world->ends_now)
         return ERR_CANCELLED;
-    seal(world);
+    world->job_number++;
     if (world->mode->restarts)
         simio_crash_at(world->simulated, 0);
     if (status.state == JOB_FAILED) {
@@ -369,11 +362,6 @@ static enum status run_bound(struct sql_world *world, struct statement *statemen
         forget_result(world);
     TRY(engine_execute(world->session, statement, arena, &callbacks, &result, err));
     enum status status = OK;
-    if (result.job && world->mode->restarts) {
-        struct job_status at_start;
-        engine_job_status(result.job, &at_start);
-        sim_rewind(at_start.epoch);
-    }
     if (result.kind == RESULT_TABLE) {
         keep_table(world, &result);
     } else if (result.kind == RESULT_TEXT) {
@@ -381,7 +369,7 @@ static enum status run_bound(struct sql_world *world, struct statement *statemen
         buf_append_text(&world->text, result.text);
     } else if (result.kind == RESULT_SKIPPED) {
         must(world->mode->restarts);
-        seal(world); /* its last checkpoint was durable, though it may not have known */
+        world->job_number++; /* its last checkpoint was durable, though it may not have known */
     } else if (result.kind != RESULT_NONE) {
         status = finish_job(world, result.job, err);
     }

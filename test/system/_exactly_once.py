@@ -23,6 +23,7 @@ PARTITIONS = 3
 START = 1704067200  # 2024-01-01
 END = 10_000_000  # seconds after it: rows of the window that stays open
 DATABASE = os.path.join(DIRECTORY, "result.db")
+FILES = os.path.join(DIRECTORY, "files")
 
 SQL = f"""
 CREATE TABLE orders (id BIGINT, card STRING, amount INT, ts TIMESTAMP(3),
@@ -31,6 +32,8 @@ CREATE TABLE orders (id BIGINT, card STRING, amount INT, ts TIMESTAMP(3),
   'properties.group.id' = 'test', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json');
 CREATE TABLE copies (id BIGINT, card STRING, amount INT)
   WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'copies');
+CREATE TABLE files (id BIGINT, card STRING, amount INT)
+  WITH ('connector' = 'filesystem', 'path' = '{FILES}', 'format' = 'json');
 CREATE TABLE seconds (second TIMESTAMP(3), card STRING, total BIGINT, orders BIGINT)
   WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'seconds');
 CREATE TABLE totals (card STRING, total BIGINT, orders BIGINT, largest INT, PRIMARY KEY (card) NOT ENFORCED)
@@ -40,11 +43,14 @@ CREATE TABLE stamped (card STRING, total BIGINT, seen TIMESTAMP(3), PRIMARY KEY 
 """
 
 INSERTS = """
+EXECUTE STATEMENT SET BEGIN
 INSERT INTO copies SELECT id, card, amount FROM orders;
+INSERT INTO files SELECT id, card, amount FROM orders;
 INSERT INTO seconds SELECT window_start, card, SUM(amount), COUNT(*)
   FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end, card;
 INSERT INTO totals SELECT card, SUM(amount), COUNT(*), MAX(amount) FROM orders GROUP BY card;
 INSERT INTO stamped SELECT card, SUM(amount), CAST(MAX(CURRENT_TIMESTAMP) AS TIMESTAMP(3)) FROM orders GROUP BY card;
+END;
 """
 
 
@@ -159,7 +165,8 @@ def wanted(rows):
         seconds[key] = total + row["amount"], count + 1
         total, count, largest = totals.get(row["card"], (0, 0, 0))
         totals[row["card"]] = total + row["amount"], count + 1, max(largest, row["amount"])
-    return {"copies": collections.Counter((row["id"], row["card"], row["amount"]) for row in rows),
+    copies = collections.Counter((row["id"], row["card"], row["amount"]) for row in rows)
+    return {"copies": copies, "files": copies,
             "seconds": collections.Counter((second, card, total, count) for (second, card), (total, count)
                                            in seconds.items() if second < START + END),
             "totals": collections.Counter((card, *rest) for card, rest in totals.items()),
@@ -172,8 +179,18 @@ QUERIES = {"copies": "SELECT id, card, amount FROM copies",
            "stamped": "SELECT card, total FROM stamped"}
 
 
+def files():
+    rows = collections.Counter()
+    for name in os.listdir(FILES) if os.path.isdir(FILES) else ():
+        if not name.startswith("."):
+            with open(os.path.join(FILES, name)) as file:
+                rows.update((row["id"], row["card"], row["amount"]) for row in map(json.loads, file))
+    return rows
+
+
 def found():
-    return {name: collections.Counter(rows_of(DATABASE, query)) for name, query in QUERIES.items()}
+    return {"files": files(),
+            **{name: collections.Counter(rows_of(DATABASE, query)) for name, query in QUERIES.items()}}
 
 
 def differences(got, want):

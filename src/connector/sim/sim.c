@@ -73,7 +73,8 @@ void sim_reset(void)
     sim_world.section_count = 0;
     sim_world.captures = NULL;
     sim_world.observer = NULL;
-    sim_world.base_epoch = 0;
+    sim_world.ledgers = NULL;
+    sim_world.exactly_once = false;
     mutex_unlock(&sim_world.mutex);
 }
 
@@ -96,6 +97,13 @@ enum status sim_input(const char *table, const char *text, struct error *err)
     }
     mutex_unlock(&sim_world.mutex);
     return status;
+}
+
+void sim_exactly_once(void)
+{
+    mutex_lock(&sim_world.mutex);
+    sim_world.exactly_once = true;
+    mutex_unlock(&sim_world.mutex);
 }
 
 void sim_observe(void (*observer)(void *context, enum sim_signal signal, int64_t number),

@@ -19,11 +19,9 @@
 
 extern const struct connector_class CONNECTOR_SIM;
 
-/* A job goes on from the checkpoint of that epoch (0: from its start): rows that sinks took after
- * that epoch's barrier are forgotten, as an exactly-once target would not have them, but for those
- * before the last sim_seal(): they are of jobs that have ended. Before its sinks take a row. */
-void sim_rewind(uint64_t epoch);
-void sim_seal(void);
+/* From now on sinks of jobs with checkpoints are exactly-once: rows are captured once their
+ * checkpoint is complete. Until sim_reset(). */
+void sim_exactly_once(void);
 
 /* Forget inputs, captures and the observer. No sim table may be open. */
 void sim_reset(void);

@@ -4,6 +4,7 @@
 
 #include "connector/sim/sim.h"
 #include "os/thread.h"
+#include "plugin/sink_log.h"
 
 #define SIM_TEXT_MAX   (16u << 20)
 #define SIM_SPLITS_MAX 64
@@ -63,9 +64,14 @@ struct sim_section { /* of sim_input */
 struct sim_capture {
     struct sim_capture *next;
     const char *table;
-    uint64_t *epochs;     /* by row: that of the barrier before it */
     struct sim_row *rows; /* grows by doubling; old arrays stay in the arena */
     size_t row_count, capacity;
+};
+struct sim_ledger { /* of an exactly-once sink */
+    struct sim_ledger *next;
+    const char *sink_id;
+    struct sink_ledger ledger;
+    uint64_t fence;
 };
 struct source;
 
@@ -76,7 +82,8 @@ struct sim_world {
     struct sim_section *sections;
     uint64_t section_count;
     struct sim_capture *captures;
-    uint64_t base_epoch;    /* of sim_rewind */
+    struct sim_ledger *ledgers;
+    bool exactly_once;
     struct source *sources; /* open ones */
     void (*observer)(void *context, enum sim_signal signal, int64_t number);
     void *observer_context;
@@ -87,6 +94,27 @@ extern struct sim_world sim_world;
 struct str sim_table_name(const char *full_name);
 /* The table's capture, made when new; NULL without memory. Under the world's mutex. */
 struct sim_capture *sim_capture_of(struct str table);
+
+/* Adds rows as sim_sink.c encodes them: all, or none without memory. Under the world's mutex. */
+enum status sim_capture_rows(struct sim_capture *capture, const uint8_t *bytes, size_t size_bytes,
+                             struct error *err) STATUS_CHECKED;
+
+/* sim_exact.c: as in sink_class */
+struct sim_exact {
+    struct sink_log *log;
+    char *sink_id;
+    struct str table;
+    uint64_t fence; /* ours; 0: not taken over yet */
+};
+enum status sim_committer_open(struct sim_exact *exact, struct sink_committer **out,
+                               struct error *err) STATUS_CHECKED;
+void sim_committer_close(struct sink_committer *committer);
+enum status sim_committer_ledger(struct sink_committer *committer, struct sink_ledger *out,
+                                 struct error *err);
+enum status sim_committer_commit(struct sink_committer *committer, const struct sink_commit *commit,
+                                 struct error *err);
+void sim_committer_forget(struct sink_committer *committer,
+                          const struct sink_committable *committable);
 
 extern const struct source_class SIM_SOURCE;
 extern const struct sink_class SIM_SINK;
