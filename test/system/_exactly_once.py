@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -22,7 +23,8 @@ CARDS = ["Visa", "Master", "Maestro", "Cirrus", "PayPal"]
 PARTITIONS = 3
 START = 1704067200  # 2024-01-01
 END = 10_000_000  # seconds after it: rows of the window that stays open
-DATABASE = os.path.join(DIRECTORY, "result.db")
+DATABASE = os.environ.get("DATABASE") or os.path.join(DIRECTORY, "result.db")
+INSIDE = []  # the command that runs another in the name space of a mount
 FILES = os.path.join(DIRECTORY, "files")
 
 SQL = f"""
@@ -55,32 +57,41 @@ END;
 
 
 class Job:
-    """The process: broker and job."""
+    """The process of the job, and of the broker too unless that is a remote one."""
 
-    def __init__(self, sql):
+    def __init__(self, sql, remote=False, program=LEAT):
         self.path = os.path.join(DIRECTORY, "job.sql")
         with open(self.path, "w") as file:
             file.write(sql)
         self.process = None
+        self.program = program
+        self.broker = [] if remote else [f"--broker={SERVER}"]
 
     def start(self, *more, parallelism=None):
         self.process = subprocess.Popen(
-            [LEAT, "run", "--data", os.path.join(DIRECTORY, "data"), f"--broker={SERVER}", "--no-http",
+            [self.program, "run", "--data", os.path.join(DIRECTORY, "data"), *self.broker, "--no-http",
              "--set", "execution.checkpointing.interval=100ms",
              "--set", f"parallelism.default={parallelism or random.choice([1, 2, 3])}", *more, self.path],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
     def kill(self):
         """What it said; None if it had ended by itself."""
         early = self.process.poll()
-        self.process.kill()
+        if early is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
         said = self.process.communicate()[1]
         return said if early is None else f"it had ended: {early}\n{said}"
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
+        os.killpg(self.process.pid, signal.SIGTERM)
         said = self.process.communicate(timeout=60)[1]
         return self.process.returncode, said
+
+    def pause(self, seconds):
+        """A process that does not run for a while and then goes on as if nothing had been."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.killpg(self.process.pid, signal.SIGCONT)
 
 
 class Orders:
@@ -120,14 +131,17 @@ class Orders:
         return self.producer.flush(60) == 0
 
 
-def create_topic():
+def start_broker(program=LEAT, data="data"):
+    return subprocess.Popen([program, "broker", "--data", os.path.join(DIRECTORY, data), "--listen", SERVER],
+                            stderr=subprocess.DEVNULL)
+
+
+def create_topic(broker):
     from confluent_kafka.admin import AdminClient, NewTopic
-    broker = subprocess.Popen([LEAT, "broker", "--data", os.path.join(DIRECTORY, "data"), "--listen", SERVER],
-                              stderr=subprocess.DEVNULL)
     admin = AdminClient({"bootstrap.servers": SERVER, "reconnect.backoff.max.ms": 100, "log_level": 0})
     admin.create_topics([NewTopic("orders", PARTITIONS, 1)])["orders"].result(30)
     broker.terminate()
-    return broker.wait(30)
+    check(broker.wait(30) == 0, "a topic of three partitions")
 
 
 def topic():
@@ -173,6 +187,15 @@ def wanted(rows):
             "stamped": collections.Counter((card, rest[0]) for card, rest in totals.items())}
 
 
+def read_tables():
+    """As tables(), by a process that sees the file system which the database lies in."""
+    if not INSIDE:
+        return tables()
+    read = subprocess.run(INSIDE + [sys.executable, __file__], env={**os.environ, "DATABASE": DATABASE},
+                          capture_output=True, text=True, check=True)
+    return json.loads(read.stdout)
+
+
 QUERIES = {"copies": "SELECT id, card, amount FROM copies",
            "seconds": "SELECT CAST(strftime('%s', second) AS INTEGER), card, total, orders FROM seconds",
            "totals": "SELECT card, total, orders, largest FROM totals",
@@ -188,9 +211,12 @@ def files():
     return rows
 
 
+def tables():
+    return {name: rows_of(DATABASE, query) for name, query in QUERIES.items()}
+
+
 def found():
-    return {"files": files(),
-            **{name: collections.Counter(rows_of(DATABASE, query)) for name, query in QUERIES.items()}}
+    return {"files": files(), **{name: collections.Counter(map(tuple, rows)) for name, rows in read_tables().items()}}
 
 
 def differences(got, want):
@@ -203,25 +229,14 @@ def differences(got, want):
     return out
 
 
-def run(kills, seconds_each):
-    random.seed(int(os.environ.get("SEED", "1")))
-    job, orders = Job(SQL + INSERTS), Orders()
-    check(create_topic() == 0, "a topic of three partitions")
-    job.start()
-    orders.begin()
-    for kill in range(kills):
-        time.sleep(random.uniform(0.02, seconds_each))
-        said = job.kill()
-        if said.startswith("it had ended"):
-            check(False, f"run {kill} goes on until it is killed", said)
-            break
-        job.start()
+def judge(job, orders, what):
+    """Ends the input, waits for the tables, stops the job; it has to be running."""
     check(orders.end(), "all rows are in the topic")
     rows = topic()
     want = wanted(rows)
     check(len(rows) >= orders.count, f"{len(rows)} rows in the topic")
     good = wait_for(lambda: job.process.poll() is not None or not differences(found(), want), 120)
-    check(good and job.process.poll() is None, f"{kills} kills: all tables are as if nothing had happened",
+    check(good and job.process.poll() is None, f"{what}: all tables are as if nothing had happened",
           *differences(found(), want))
     code, said = job.stop()
     check(code == 0, "SIGTERM: a last checkpoint and its commit, exit 0", code, said)
@@ -230,4 +245,107 @@ def run(kills, seconds_each):
     code, said = job.stop()
     check(code == 0 and not differences(found(), want), "and nothing more comes in another run", code, said,
           *differences(found(), want))
+
+
+def run(kills, seconds_each):
+    """Processes that are killed, and some that stand still for a while before."""
+    random.seed(int(os.environ.get("SEED", "1")))
+    create_topic(start_broker())
+    job, orders = Job(SQL + INSERTS), Orders()
+    job.start()
+    orders.begin()
+    for kill in range(kills):
+        time.sleep(random.uniform(0.02, seconds_each))
+        if random.randrange(4) == 0:
+            job.pause(random.uniform(0.05, 0.5))
+            time.sleep(random.uniform(0, seconds_each / 2))
+        said = job.kill()
+        if said.startswith("it had ended"):
+            check(False, f"run {kill} goes on until it is killed", said)
+            break
+        job.start()
+    judge(job, orders, f"{kills} kills")
     finish()
+
+
+def run_remote(kills, seconds_each):
+    """The broker is a process of its own; now it is killed, now the job."""
+    random.seed(int(os.environ.get("SEED", "1")))
+    create_topic(start_broker(data="broker"))
+    broker = start_broker(data="broker")
+    job, orders = Job(SQL + INSERTS, remote=True), Orders()
+    job.start()
+    orders.begin()
+    for kill in range(kills):
+        time.sleep(random.uniform(0.02, seconds_each))
+        if random.randrange(2):
+            broker.kill()
+            broker.wait()
+            time.sleep(random.uniform(0, 0.3))
+            broker = start_broker(data="broker")
+            continue
+        said = job.kill()
+        if said.startswith("it had ended"):
+            check(False, f"run {kill} goes on until it is killed", said)
+            break
+        job.start()
+    judge(job, orders, f"{kills} kills of broker or job")
+    broker.terminate()
+    check(broker.wait(30) == 0, "the broker ends")
+    finish()
+
+
+def run_full(times, seconds_each):
+    """The disk of the data directory, the topic, the files and the database is full for a while. A job that gives up
+    over it is started again."""
+    random.seed(int(os.environ.get("SEED", "1")))
+    mount = os.path.join(DIRECTORY, "small")
+    os.makedirs(mount)
+    holder = subprocess.Popen(["unshare", "-rm", "sh", "-c",
+                               f"mount -t tmpfs -o size=64m none '{mount}' && echo ready && exec sleep 600"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    if holder.stdout.readline() != "ready\n":
+        print("1..0 # SKIP no mount namespaces here")
+        raise SystemExit(77)
+    enter = ["nsenter", "-t", str(holder.pid), "-U", "-m", "--preserve-credentials", f"--wd={DIRECTORY}"]
+    program = os.path.join(DIRECTORY, "leat-inside")
+    with open(program, "w") as file:
+        file.write(f"#!/bin/sh\nexec {' '.join(enter)} '{LEAT}' \"$@\"\n")
+    os.chmod(program, 0o755)
+    for name in ("data", "files"):
+        subprocess.run(enter + ["mkdir", os.path.join(mount, name)], check=True)
+        os.symlink(os.path.join(mount, name), os.path.join(DIRECTORY, name))
+    global DATABASE, FILES, INSIDE
+    inside = f"/proc/{holder.pid}/root{mount}"
+    sql = (SQL + INSERTS).replace(DATABASE, os.path.join(mount, "result.db"))
+    DATABASE, FILES, INSIDE = os.path.join(mount, "result.db"), os.path.join(inside, "files"), enter
+    create_topic(start_broker(program))
+    job, orders = Job(sql, program=program), Orders()
+    job.start()
+    orders.begin()
+    gave_up = 0
+    for _ in range(times):
+        time.sleep(random.uniform(0.1, seconds_each))
+        filler = os.open(os.path.join(inside, "filler"), os.O_WRONLY | os.O_CREAT)
+        try:
+            while os.write(filler, bytes(65536)):
+                pass
+        except OSError:
+            pass
+        os.close(filler)
+        time.sleep(random.uniform(0.1, seconds_each))
+        os.remove(os.path.join(inside, "filler"))
+        time.sleep(0.3)
+        if job.process.poll() is not None:
+            said = job.process.communicate()[1]
+            gave_up += 1
+            if "space" not in said.lower():
+                check(False, "a job that ends says that the disk is full", said)
+            job.start()
+    judge(job, orders, f"{times} times a full disk, {gave_up} times the job gave up")
+    holder.kill()
+    finish()
+
+
+if __name__ == "__main__":
+    print(json.dumps(tables()))
