@@ -86,10 +86,10 @@ void case_row_add(struct case_event *row, const char *text, size_t size_bytes, b
 
 /* The rows left after all changes, appended to rows (fresh). With key columns, +I and +U replace
  * the row of their key and -D removes it (-U is ignored); without, +I and +U add a row and -U and
- * -D remove an equal one. False: a change removes a row that is not there; changes->error names it.
- */
+ * -D remove an equal one. False: a change removes a row that is not there, unless it may come
+ * again (repeats); changes->error names it. */
 bool case_fold(struct case_plan *changes, const int *key_columns, int key_column_count,
-               struct case_plan *rows);
+               bool repeats, struct case_plan *rows);
 
 enum { CASE_ORDERED = 1, CASE_ROW_KINDS = 2 }; /* flags: order counts; row kinds count */
 

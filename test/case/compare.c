@@ -102,7 +102,7 @@ static void write_row(FILE *out, char mark, const struct case_event *row)
 }
 
 bool case_fold(struct case_plan *changes, const int *key_columns, int key_column_count,
-               struct case_plan *rows)
+               bool repeats, struct case_plan *rows)
 {
     struct comparison exact = {0};
     memset(rows, 0, sizeof(*rows));
@@ -119,7 +119,7 @@ bool case_fold(struct case_plan *changes, const int *key_columns, int key_column
             at--;
         if (at >= 0) {
             remove_row(rows, at);
-        } else if (!adds) {
+        } else if (!adds && !repeats) {
             snprintf(changes->error, sizeof(changes->error),
                      "change %d (%s %.80s ...) removes a row that is not there", i + 1,
                      change->row_kind, change->value_count ? change->values[0].text : "");

@@ -64,6 +64,15 @@ static const struct sql_mode MODES[] = {
      .batch_rows = 3,
      .barriers = true,
      .restarts = true},
+    {.name = "direct",
+     .help = "as restore; tables with a key are written at once where that is proven to be right",
+     .parallelism = 2,
+     .later_parallelism = 3,
+     .seed = 11,
+     .batch_rows = 5,
+     .barriers = true,
+     .restarts = true,
+     .direct = true},
     {.name = "replay",
      .help = "parallelism 1, ended in the middle and restored, every change is compared",
      .parallelism = 1,
@@ -159,7 +168,7 @@ static void check_final(struct problem *problem, const struct case_plan *expecte
                         struct sql_rows *rows, const char *what, bool ordered)
 {
     struct case_plan final;
-    if (!case_fold(&rows->plan, rows->key_columns, rows->key_count, &final)) {
+    if (!case_fold(&rows->plan, rows->key_columns, rows->key_count, rows->repeats, &final)) {
         report(problem, what, rows->plan.error);
         case_plan_fini(&final);
         return;

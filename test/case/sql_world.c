@@ -86,7 +86,8 @@ static enum status open_engine(struct sql_world *world, bool first, struct error
         .worker_threads = mode->worker_threads,
         .simulated = mode->worker_threads == 0,
         .seed = rng_below(&world->rng, UINT64_MAX),
-        .batch_rows = mode->batch_rows,
+        .batch_rows = mode->direct ? 1 + (uint32_t)rng_below(&world->rng, mode->batch_rows)
+                                   : mode->batch_rows,
         .queue_bytes = mode->queue_bytes,
     };
     if (mode->restarts) {
@@ -136,7 +137,7 @@ struct sql_world *sql_world_open(const struct sql_mode *mode, struct error *err)
     sim_observe(observe, world);
     world->restarts_left = mode->restarts ? RESTARTS_MAX : 0;
     if (mode->restarts)
-        sim_exactly_once();
+        sim_guarantee(mode->direct ? SINK_ASKS_CHECKPOINTED : SINK_ASKS_EXACTLY_ONCE);
     if (mode->restarts)
         logger_set_level(LOG_ERROR); /* checkpoints that fail are asked for */
     if (open_engine(world, true, err) == OK)
@@ -527,6 +528,7 @@ struct sql_rows *sql_world_captured(struct sql_world *world, const char *table)
         rows->approximate[i] = is_approximate(description->fields[i].type);
     for (uint32_t i = 0; i < description->primary_key_count; i++)
         rows->key_columns[rows->key_count++] = (int)description->primary_key[i];
+    rows->repeats = world->mode->direct && rows->key_count > 0;
     catalog_object_unref(object);
     struct sim_row row;
     for (size_t r = 0; sim_captured(table, r, &row); r++) {

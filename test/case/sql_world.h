@@ -28,6 +28,9 @@ struct sql_mode {
      * the process and its (simulated) machine; then the statements run again. Simulated only. */
     bool restarts;
     uint32_t later_parallelism; /* after the first restart */
+    /* With restarts: tables with a key are written at once where that is proven right; batches have
+     * another size after each. */
+    bool direct;
 };
 
 enum { SQL_COLUMNS_MAX = 200 };
@@ -38,6 +41,7 @@ struct sql_rows { /* of the last SELECT, SHOW, DESCRIBE, SET */
     bool approximate[SQL_COLUMNS_MAX]; /* FLOAT, DOUBLE */
     int key_columns[SQL_COLUMNS_MAX];  /* when changes replace by key */
     int key_count;
+    bool repeats; /* changes may come again, in other states between */
 };
 
 struct sql_world;

@@ -74,7 +74,7 @@ void sim_reset(void)
     sim_world.captures = NULL;
     sim_world.observer = NULL;
     sim_world.ledgers = NULL;
-    sim_world.exactly_once = false;
+    sim_world.guarantee = SINK_ASKS_AT_LEAST_ONCE;
     mutex_unlock(&sim_world.mutex);
 }
 
@@ -99,10 +99,10 @@ enum status sim_input(const char *table, const char *text, struct error *err)
     return status;
 }
 
-void sim_exactly_once(void)
+void sim_guarantee(enum sink_guarantee guarantee)
 {
     mutex_lock(&sim_world.mutex);
-    sim_world.exactly_once = true;
+    sim_world.guarantee = guarantee;
     mutex_unlock(&sim_world.mutex);
 }
 

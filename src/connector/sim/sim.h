@@ -19,9 +19,10 @@
 
 extern const struct connector_class CONNECTOR_SIM;
 
-/* From now on sinks of jobs with checkpoints are exactly-once: rows are captured once their
- * checkpoint is complete. Until sim_reset(). */
-void sim_exactly_once(void);
+/* What sinks of jobs with checkpoints ask for from now on. EXACTLY_ONCE: rows are captured once
+ * their checkpoint is complete; CHECKPOINTED: but those with a primary key at once, where the
+ * planner has proven that they may come again. Until sim_reset(): AT_LEAST_ONCE. */
+void sim_guarantee(enum sink_guarantee guarantee);
 
 /* Forget inputs, captures and the observer. No sim table may be open. */
 void sim_reset(void);

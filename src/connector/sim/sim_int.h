@@ -83,7 +83,7 @@ struct sim_world {
     uint64_t section_count;
     struct sim_capture *captures;
     struct sim_ledger *ledgers;
-    bool exactly_once;
+    enum sink_guarantee guarantee;
     struct source *sources; /* open ones */
     void (*observer)(void *context, enum sim_signal signal, int64_t number);
     void *observer_context;

@@ -54,7 +54,7 @@ static enum status sink_mode(const struct table_description *table, enum sink_mo
 static enum status sink_guarantee(const struct table_description *table, enum sink_guarantee *out,
                                   struct error *err)
 {
-    *out = sim_world.exactly_once ? SINK_ASKS_EXACTLY_ONCE : SINK_ASKS_AT_LEAST_ONCE;
+    *out = sim_world.guarantee;
     return OK;
 }
 

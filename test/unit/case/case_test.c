@@ -209,7 +209,7 @@ TEST(fold_changes)
         struct case_plan changes, rows, expected;
         CHECK(plan_of(&changes, cases[i].changes, true));
         CHECK(plan_of(&expected, cases[i].rows, true));
-        CHECK(case_fold(&changes, key, cases[i].key_count, &rows));
+        CHECK(case_fold(&changes, key, cases[i].key_count, false, &rows));
         CHECK(!case_compare(&expected, &rows, CASE_ROW_KINDS, NULL, 0));
         case_plan_fini(&changes);
         case_plan_fini(&rows);
@@ -217,7 +217,7 @@ TEST(fold_changes)
     }
     struct case_plan changes, rows;
     CHECK(plan_of(&changes, "a | 1\n-D a | 2\n", true));
-    CHECK(!case_fold(&changes, key, 0, &rows));
+    CHECK(!case_fold(&changes, key, 0, false, &rows));
     CHECK_STR(changes.error, "change 2 (-D a ...) removes a row that is not there");
     case_plan_fini(&changes);
     case_plan_fini(&rows);

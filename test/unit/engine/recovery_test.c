@@ -146,7 +146,7 @@ static bool begin(struct world *world, uint64_t seed)
     struct engine_job *job;
     bool skipped;
     *world = (struct world){.io = simio_new(seed)};
-    sim_exactly_once();
+    sim_guarantee(SINK_ASKS_EXACTLY_ONCE);
     world->context = (struct plugin_context){.io = world->io, .output_fd = 1};
     return open_engine(world, seed) == OK && execute(world, NO_RESTART, &job, &skipped) == OK &&
            execute(world, TABLES, &job, &skipped) == OK;
