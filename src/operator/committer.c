@@ -406,9 +406,17 @@ enum status committer_step(struct committer *committer, int64_t *due_us, struct 
 bool committer_is_settled(struct committer *committer)
 {
     mutex_lock(&committer->mutex);
-    bool settled = committer->state.count == 0 && committer->is_judged;
+    bool settled = released_count(committer) == 0 && committer->is_judged;
     mutex_unlock(&committer->mutex);
     return settled;
+}
+
+bool committer_is_empty(struct committer *committer)
+{
+    mutex_lock(&committer->mutex);
+    bool empty = committer->state.count == 0 && committer->is_judged;
+    mutex_unlock(&committer->mutex);
+    return empty;
 }
 
 bool committer_stop(struct committer *committer)

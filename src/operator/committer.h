@@ -90,8 +90,10 @@ void committer_release(struct committer *committer, uint64_t epoch);
  * error is for the job to fail with. Without an I/O pool the commits are made here. */
 enum status committer_step(struct committer *committer, int64_t *due_us,
                            struct error *err) STATUS_CHECKED;
-/* Nothing is left to apply of what was prepared. */
+/* Nothing is left to apply of what finished checkpoints hold. */
 bool committer_is_settled(struct committer *committer);
+/* ... nor of what the next one would. */
+bool committer_is_empty(struct committer *committer);
 /* No more commits. False: one is under way; a wake follows. */
 bool committer_stop(struct committer *committer);
 

@@ -61,6 +61,14 @@ bool commits_settled(struct coordinator *coordinator)
     return true;
 }
 
+bool commits_empty(struct coordinator *coordinator)
+{
+    for (uint32_t n = 0; n < node_count(coordinator); n++)
+        if (coordinator->committers[n] && !committer_is_empty(coordinator->committers[n]))
+            return false;
+    return true;
+}
+
 int64_t commits_step(struct coordinator *coordinator)
 {
     struct job *job = container_of(coordinator, struct job, coordinator);

@@ -179,7 +179,7 @@ static enum status write_manifest(struct coordinator *coordinator, bool saves, s
 
 static enum status commit(struct coordinator *coordinator, struct error *err)
 {
-    coordinator->settles = coordinator->is_last && !commits_settled(coordinator);
+    coordinator->settles = coordinator->is_last && !commits_empty(coordinator);
     return write_manifest(coordinator, false, err);
 }
 

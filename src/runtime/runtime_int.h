@@ -337,7 +337,8 @@ bool commits_save(struct coordinator *coordinator, struct operator_host *host);
 void commits_release(struct coordinator *coordinator, uint64_t epoch); /* its checkpoint exists */
 /* Starts commits; returns when to come again (monotonic). The job fails when one has. */
 int64_t commits_step(struct coordinator *coordinator);
-bool commits_settled(struct coordinator *coordinator); /* nothing is left to commit */
+bool commits_settled(struct coordinator *coordinator); /* of finished checkpoints */
+bool commits_empty(struct coordinator *coordinator);   /* nor of the one being made */
 /* No more commits; false: one is under way, a wake follows. */
 bool commits_end(struct coordinator *coordinator);
 bool commits_why(struct job *job, struct buf *out);

@@ -55,6 +55,7 @@ static enum status open_engine(struct world *world, uint64_t seed)
         .checkpoints = {.directory = directory,
                         .context = world,
                         .from = world->from[0] ? world->from : NULL,
+                        .accept_duplicates = world->from[0] != NULL, /* the target stays */
                         .is_named = true}};
     TRY(engine_new(&world->engine, &config, &world->err));
     return engine_session_new(&world->session, world->engine, &world->err);
