@@ -121,7 +121,7 @@ bool recovery_is_settled(const struct checkpoint_operator *old)
         settled =
             committer_state_load(&state, old->blobs[0].data, old->blobs[0].length, NULL) == OK &&
             state.count == 0;
-    committer_state_drop(&state, state.count);
+    committer_state_fini(&state);
     return settled;
 }
 

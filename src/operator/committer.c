@@ -26,10 +26,9 @@ static void committer_free(struct committer *committer)
     if (committer->open)
         request->class->committer_close(committer->open);
     request->class->close(request->sink);
-    committer_state_drop(&committer->state, committer->state.count);
+    committer_state_fini(&committer->state);
     mutex_fini(&committer->mutex);
     mem_free(committer->wakes);
-    mem_free(committer->sink_id);
     mem_free(committer);
 }
 
@@ -38,19 +37,14 @@ enum status committer_new(struct committer **out, const struct committer_request
 {
     struct committer *committer = mem_calloc(1, sizeof(*committer));
     struct wake **wakes = mem_calloc(request->parallelism, sizeof(*wakes));
-    size_t length = strlen(request->sink_id);
-    char *sink_id = mem_alloc(length + 1);
-    if (!committer || !wakes || !sink_id) {
+    if (!committer || !wakes) {
         mem_free(committer);
         mem_free(wakes);
-        mem_free(sink_id);
         request->class->close(request->sink);
-        committer_state_drop(state, state->count);
+        committer_state_fini(state);
         return error_memory(err, "a sink's committer", sizeof(*committer));
     }
-    memcpy(sink_id, request->sink_id, length + 1);
     committer->request = *request;
-    committer->request.sink_id = committer->sink_id = sink_id;
     committer->wakes = wakes;
     committer->state = *state;
     *state = (struct committer_state){0};

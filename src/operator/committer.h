@@ -30,7 +30,6 @@ struct committer_request {
     struct sink *sink; /* the committer closes it when it is freed */
     enum sink_mode mode;
     const char *table_name; /* borrowed */
-    const char *sink_id;    /* copied */
     const struct plugin_context *context;
     uint32_t parallelism;
     uint64_t max_pending_bytes;
@@ -41,14 +40,15 @@ struct committer_request {
     bool accept_duplicates;
 };
 
-/* What a checkpoint keeps of a sink: the ledger as it was known, and all that is not known to be
- * applied. The format is committer_state.c's, version 1. */
+/* What a checkpoint keeps of a sink: its name in the target, the ledger as it was known, and all
+ * that is not known to be applied. The format is committer_state.c's, version 1. */
 struct committer_entry {
     uint64_t epoch;
     uint32_t subtask;
     struct sink_committable committable; /* owns its bytes */
 };
 struct committer_state {
+    char *sink_id; /* owned; NULL: none yet */
     struct sink_ledger known;
     uint32_t count, capacity;
     struct committer_entry *entries; /* in the order in which they are applied */
@@ -57,11 +57,15 @@ enum status committer_state_add(struct committer_state *state,
                                 const struct committer_entry *entry, /* takes over its bytes */
                                 struct error *err) STATUS_CHECKED;
 void committer_state_drop(struct committer_state *state, uint32_t count); /* the first ones */
+void committer_state_fini(struct committer_state *state);
+enum status committer_state_name(struct committer_state *state, const char *sink_id,
+                                 struct error *err) STATUS_CHECKED; /* copied */
 void committer_state_save(const struct committer_state *state, uint64_t epoch, struct buf *out);
 enum status committer_state_load(struct committer_state *state, const void *bytes,
                                  size_t size_bytes, struct error *err) STATUS_CHECKED;
 
-/* request->sink is taken over, also on failure. state (taken over) is what the checkpoint had. */
+/* request->sink is taken over, also on failure. state (taken over) is what the checkpoint had,
+ * named in any case. */
 enum status committer_new(struct committer **out, const struct committer_request *request,
                           struct committer_state *state, struct error *err) STATUS_CHECKED;
 struct committer *committer_ref(struct committer *committer);

@@ -8,7 +8,6 @@
 
 struct committer {
     struct committer_request request;
-    char *sink_id; /* request's */
     _Atomic uint32_t refs;
     struct mutex mutex; /* all below, but where said */
     struct committer_state state;

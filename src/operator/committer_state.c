@@ -1,8 +1,8 @@
 /* committer_state.c - what a checkpoint keeps of an exactly-once sink, as bytes and back.
  *
- * Version 1, little-endian: u8 version | u8 ledger found | lineage (16) | u64 epoch, u64 chunk, u64
- * rows of the ledger | varint entries: u64 epoch | varint rows | varint bytes | committable.
- * Subtasks are not kept: the order of the list says it all.
+ * Version 1, little-endian: u8 version | sink_id: varint bytes, text | u8 ledger found | lineage
+ * (16) | u64 epoch, u64 chunk, u64 rows of the ledger | varint entries: u64 epoch | varint rows |
+ * varint bytes | committable. Subtasks are not kept: the order of the list says it all.
  */
 #include "operator/committer.h"
 
@@ -48,12 +48,39 @@ void committer_state_drop(struct committer_state *state, uint32_t count)
     state->capacity = 0;
 }
 
+void committer_state_fini(struct committer_state *state)
+{
+    committer_state_drop(state, state->count);
+    mem_free(state->sink_id);
+    state->sink_id = NULL;
+}
+
+static enum status set_name(struct committer_state *state, const void *text, size_t length,
+                            struct error *err)
+{
+    char *copy = mem_alloc(length + 1);
+    if (!copy)
+        return error_memory(err, "a sink's name", length);
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    mem_free(state->sink_id);
+    state->sink_id = copy;
+    return OK;
+}
+
+enum status committer_state_name(struct committer_state *state, const char *sink_id,
+                                 struct error *err)
+{
+    return set_name(state, sink_id, strlen(sink_id), err);
+}
+
 void committer_state_save(const struct committer_state *state, uint64_t epoch, struct buf *out)
 {
     uint32_t count = 0;
     while (count < state->count && state->entries[count].epoch <= epoch)
         count++;
     buf_append_byte(out, VERSION);
+    state_put_bytes(out, state->sink_id, strlen(state->sink_id));
     buf_append_byte(out, state->known.found);
     buf_append(out, state->known.lineage, SINK_LINEAGE_BYTES);
     state_put_u64(out, state->known.position.epoch);
@@ -99,6 +126,12 @@ enum status committer_state_load(struct committer_state *state, const void *byte
     if (!in.failed && version != VERSION)
         return error_set(err, ERR_UNSUPPORTED, "a sink's state has version %u, of a newer leat",
                          version);
+    size_t length;
+    const uint8_t *sink_id = state_get_bytes(&in, &length);
+    if (length == 0 || memchr(sink_id, 0, length))
+        in.failed = true;
+    else
+        TRY(set_name(state, sink_id, length, err));
     state->known.found = state_get_byte(&in) != 0;
     for (int i = 0; i < SINK_LINEAGE_BYTES; i++)
         state->known.lineage[i] = state_get_byte(&in);

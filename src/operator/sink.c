@@ -268,6 +268,12 @@ static enum push_result sink_flush(struct operator* op, uint64_t epoch, struct e
     return flush(op, err);
 }
 
+static enum status sink_snapshot(struct operator* op, struct buf *out, struct error *err)
+{
+    sink_target_save(op, ((struct sink_state *)op->state)->target, out);
+    return OK;
+}
+
 static enum push_result sink_end(struct operator* op, struct error *err)
 {
     return finish(op, err);
@@ -306,6 +312,7 @@ const struct operator_class OPERATOR_SINK = {
     .resume = sink_resume,
     .end = sink_end,
     .flush = sink_flush,
+    .snapshot = sink_snapshot,
     .why = sink_why,
     .close = sink_close,
 };

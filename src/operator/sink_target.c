@@ -41,14 +41,11 @@ static enum status gone(const struct operator* op, struct error *err)
 
 /* Opens the connector's sink. */
 static enum status open_sink(struct operator* op, const struct committer_state *state,
-                             const char *sink_id, const char *log_directory, struct sink **out,
-                             struct error *err)
+                             const char *log_directory, struct sink **out, struct error *err)
 {
     const struct plan_node *node = op->node;
     const struct operator_history *history = operator_history(op);
     bool is_gone = false, exactly = node->sink.delivery == SINK_EXACTLY_ONCE;
-    bool had_marker =
-        exactly ? state->known.found : node->sink.delivery == SINK_DIRECT && op->resumes;
     struct str *pending = mem_calloc(state->count + 1, sizeof(*pending));
     if (!pending)
         return error_memory(err, "a sink", state->count * sizeof(*pending));
@@ -66,12 +63,12 @@ static enum status open_sink(struct operator* op, const struct committer_state *
         .context = op->context,
         .owner = op->owner.parent,
         .delivery = node->sink.delivery,
-        .sink_id = history ? sink_id : NULL,
-        .lineage = history ? history->lineage : NULL,
+        .sink_id = state->sink_id,
+        .lineage = state->sink_id ? history->lineage : NULL,
         .log_directory = exactly ? log_directory : NULL,
         .pending_count = state->count,
         .pending = pending,
-        .is_gone = had_marker ? &is_gone : NULL,
+        .is_gone = state->known.found ? &is_gone : NULL,
     };
     enum status status = node->sink.connector->sink->open(&request, out, err);
     mem_free(pending);
@@ -82,8 +79,7 @@ static enum status open_sink(struct operator* op, const struct committer_state *
 }
 
 static enum status open_committer(struct operator* op, struct sink_target *target,
-                                  struct committer_state *state, const char *sink_id,
-                                  struct error *err)
+                                  struct committer_state *state, struct error *err)
 {
     const struct plan_node *node = op->node;
     const struct operator_history *history = operator_history(op);
@@ -92,7 +88,6 @@ static enum status open_committer(struct operator* op, struct sink_target *targe
         .sink = target->sink,
         .mode = node->sink.mode,
         .table_name = node->sink.table->full_name,
-        .sink_id = sink_id,
         .context = op->context,
         .parallelism = op->parallelism,
         .max_pending_bytes = (uint64_t)node->sink.max_pending_bytes,
@@ -113,36 +108,61 @@ static enum status open_committer(struct operator* op, struct sink_target *targe
     return OK;
 }
 
-static enum status open_first(struct operator* op, struct sink_target *target, struct error *err)
+/* A sink keeps the name that it was given first, also where a savepoint has brought it into another
+ * directory. */
+static enum status name_sink(struct operator* op, struct committer_state *state, struct error *err)
 {
     const struct operator_history *history = operator_history(op);
-    const char *name = op->node->state_name ? op->node->state_name : "";
-    struct committer_state state = {0};
-    struct buf sink_id, directory;
+    const char *job = strrchr(history->directory, '/'); /* tells jobs of one name apart */
+    struct buf sink_id;
+    if (state->sink_id)
+        return OK;
     buf_init(&sink_id, SINK_ID_MAX);
-    buf_init(&directory, SINK_ID_MAX);
-    if (history) {
-        const char *job = strrchr(history->directory, '/'); /* tells jobs of one name apart */
-        buf_printf(&sink_id, "%s/%s", job ? job + 1 : history->directory, name);
-        buf_printf(&directory, "%s/sink-%016" PRIx64, history->directory,
-                   hash_bytes(name, strlen(name)));
-    }
-    bool exactly = op->node->sink.delivery == SINK_EXACTLY_ONCE;
-    must(!exactly || history);
+    buf_printf(&sink_id, "%s/%s", job ? job + 1 : history->directory, op->node->state_name);
     enum status status = buf_check(&sink_id, "a sink's name", err);
     if (status == OK)
-        status = buf_check(&directory, "the path of a sink's log", err);
-    if (status == OK && exactly)
+        status = committer_state_name(state, buf_text(&sink_id), err);
+    buf_fini(&sink_id);
+    return status;
+}
+
+/* With checkpoints and more than at least once. */
+static enum status open_kept(struct operator* op, struct sink_target *target, struct error *err)
+{
+    const struct operator_history *history = operator_history(op);
+    const char *name = op->node->state_name;
+    struct committer_state state = {0};
+    struct buf directory;
+    buf_init(&directory, SINK_ID_MAX);
+    buf_printf(&directory, "%s/sink-%016" PRIx64, history->directory,
+               hash_bytes(name, strlen(name)));
+    enum status status = buf_check(&directory, "the path of a sink's log", err);
+    if (status == OK)
         status = load_state(op, &state, err);
     if (status == OK)
-        status =
-            open_sink(op, &state, buf_text(&sink_id), buf_text(&directory), &target->sink, err);
-    if (status == OK && exactly)
-        status = open_committer(op, target, &state, buf_text(&sink_id), err);
-    committer_state_drop(&state, state.count);
-    buf_fini(&sink_id);
+        status = name_sink(op, &state, err);
+    if (status == OK)
+        status = open_sink(op, &state, buf_text(&directory), &target->sink, err);
+    if (status == OK && op->node->sink.delivery == SINK_EXACTLY_ONCE)
+        status = open_committer(op, target, &state, err);
+    if (status == OK && !target->committer) { /* its marker is there before the next checkpoint */
+        target->marked = state;
+        target->marked.known.found = true;
+        memcpy(target->marked.known.lineage, history->lineage, SINK_LINEAGE_BYTES);
+        state = (struct committer_state){0};
+    }
+    committer_state_fini(&state);
     buf_fini(&directory);
     return status;
+}
+
+static enum status open_first(struct operator* op, struct sink_target *target, struct error *err)
+{
+    const struct committer_state none = {0};
+    if (op->node->sink.delivery == SINK_AT_LEAST_ONCE)
+        return open_sink(op, &none, NULL, &target->sink, err);
+    must(operator_history(op));
+    return open_kept(op, target, err);
 }
 
 enum status sink_target_open(struct operator* op, struct sink_target **out, struct error *err)
@@ -168,4 +188,11 @@ void sink_target_close(struct operator* op, struct sink_target *target)
         committer_unref(committer);
     else
         op->node->sink.connector->sink->close(target->sink);
+    committer_state_fini(&target->marked);
+}
+
+void sink_target_save(const struct operator* op, const struct sink_target *target, struct buf *out)
+{
+    if (target->marked.sink_id && op->subtask == 0)
+        committer_state_save(&target->marked, 0, out);
 }

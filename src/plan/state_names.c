@@ -79,7 +79,8 @@ static void put_shape(struct buf *out, const struct plan_node *node)
         put_calls(out, node->window.calls, node->window.call_count, input);
         break;
     case PLAN_SINK: /* what is prepared does not mean anything else when the query is another */
-        buf_printf(out, "sink 1 %s", node->sink.connector->name);
+        buf_printf(out, "sink 1 %s%s", node->sink.connector->name,
+                   node->sink.delivery == SINK_DIRECT ? " direct" : "");
         break;
     default:
         buf_printf(out, "sort 1 (");

@@ -165,10 +165,11 @@ struct sink_request {
     const struct plugin_context *context;
     struct mem_owner *owner;
     enum sink_delivery delivery;
-    /* With checkpoints, else NULL. The sink's name in its target, the same from run to run:
-     * "JOB/Sink(default_catalog.default_database.totals)". It is the key of its ledger row. */
+    /* NULL where delivery is AT_LEAST_ONCE. The sink's name in its target, the same from run to
+     * run: "JOB/Sink(default_catalog.default_database.totals)". It is the key of its ledger row.
+     * Like the rest of the request from here on it is to be copied. */
     const char *sink_id;
-    /* With checkpoints, else NULL. Which history of the job this run belongs to: the same from run
+    /* Likewise. Which history of the job this run belongs to: the same from run
      * to run as long as each goes on from the newest checkpoint of the one before. DIRECT sinks
      * leave it in the target as their marker (rule 32). */
     const uint8_t *lineage;

@@ -317,6 +317,25 @@ void job_unbuild(struct job *job);
 void job_fail(struct job *job, const struct error *err); /* the first error counts */
 void job_task_ended(struct job *job);
 
+/* ---- scheduler */
+
+struct runtime {
+    struct runtime_settings settings;
+    struct mutex mutex;
+    struct condition work;
+    struct task *first_ready, *last_ready;
+    uint32_t ready_count;
+    struct task *first_timer; /* by timer_us */
+    bool stopping;
+    uint32_t sleeping;
+    struct thread **threads;
+    uint32_t thread_count;
+    uint64_t random_state;
+};
+void runtime_ready(struct runtime *runtime, struct task *task);
+/* Moves the task's timer; monotonic time, INT64_MAX: none. */
+void runtime_timer(struct runtime *runtime, struct task *task, int64_t due_us);
+
 /* ---- checkpoints */
 
 /* coordinator.c */
@@ -367,24 +386,5 @@ bool snapshot_slice(struct task *task);
 void snapshot_finish(struct task *task);  /* all slices at once */
 void snapshot_resolve(struct task *task); /* looks whether the outcome is known */
 void snapshot_drop(struct task *task);    /* the task is being closed */
-
-/* ---- scheduler */
-
-struct runtime {
-    struct runtime_settings settings;
-    struct mutex mutex;
-    struct condition work;
-    struct task *first_ready, *last_ready;
-    uint32_t ready_count;
-    struct task *first_timer; /* by timer_us */
-    bool stopping;
-    uint32_t sleeping;
-    struct thread **threads;
-    uint32_t thread_count;
-    uint64_t random_state;
-};
-void runtime_ready(struct runtime *runtime, struct task *task);
-/* Moves the task's timer; monotonic time, INT64_MAX: none. */
-void runtime_timer(struct runtime *runtime, struct task *task, int64_t due_us);
 
 #endif

@@ -142,7 +142,6 @@ static void world_init(struct world *world)
     world->request = (struct committer_request){.class = &FAKE,
                                                 .mode = SINK_APPEND,
                                                 .table_name = "t",
-                                                .sink_id = "job/Sink(t)",
                                                 .context = &world->context,
                                                 .parallelism = SUBTASKS,
                                                 .max_pending_bytes = 1000};
@@ -172,6 +171,8 @@ static enum status begin(struct world *world)
     if (world->manifest_epoch)
         TRY(committer_state_load(&state, world->manifest.data, world->manifest.length,
                                  &world->err));
+    else
+        TRY(committer_state_name(&state, "job/Sink(t)", &world->err));
     return committer_new(&world->committer, &world->request, &state, &world->err);
 }
 
@@ -518,7 +519,7 @@ TEST(a_state_that_is_cut_anywhere_is_damage)
     for (size_t length = 0; length < world.manifest.length; length++) {
         struct committer_state state = {0};
         CHECK(committer_state_load(&state, world.manifest.data, length, NULL) != OK);
-        committer_state_drop(&state, state.count);
+        committer_state_fini(&state);
     }
     world_fini(&world);
 }
