@@ -1,4 +1,4 @@
-"""A job from a topic of three partitions, in a broker of its own process, into tables of every kind, killed (-9) at
+"""A job from a topic of three partitions, in a broker of its own process, into SQLite, files and another topic, killed (-9) at
 random instants while rows come and started again on the same data directory, each time at another parallelism, with a
 checkpoint every 100 ms. What its tables hold in the end equals an independent computation over what the topic holds:
 each row once. Tables without a key (rows as they come, windows) prove that nothing is lost or written twice; one with
@@ -7,6 +7,7 @@ import collections
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import threading
 import time
 
 import _broker  # noqa: F401, the clients' interpreter
-from _tap import check, finish, rows_of, wait_for
+from _tap import check, finish, rows_of, skip, wait_for
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
@@ -36,6 +37,9 @@ CREATE TABLE copies (id BIGINT, card STRING, amount INT)
   WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'copies');
 CREATE TABLE files (id BIGINT, card STRING, amount INT)
   WITH ('connector' = 'filesystem', 'path' = '{FILES}', 'format' = 'json');
+CREATE TABLE records (id BIGINT, card STRING, amount INT)
+  WITH ('connector' = 'kafka', 'topic' = 'records', 'properties.bootstrap.servers' = '{SERVER}', 'format' = 'json',
+  'sink.delivery-guarantee' = 'exactly-once', 'sink.transactional-id-prefix' = 'test');
 CREATE TABLE seconds (second TIMESTAMP(3), card STRING, total BIGINT, orders BIGINT)
   WITH ('connector' = 'jdbc', 'url' = 'jdbc:sqlite:{DATABASE}', 'table-name' = 'seconds');
 CREATE TABLE totals (card STRING, total BIGINT, orders BIGINT, largest INT, PRIMARY KEY (card) NOT ENFORCED)
@@ -47,6 +51,7 @@ CREATE TABLE stamped (card STRING, total BIGINT, seen TIMESTAMP(3), PRIMARY KEY 
 INSERTS = """
 EXECUTE STATEMENT SET BEGIN
 INSERT INTO copies SELECT id, card, amount FROM orders;
+INSERT INTO records SELECT id, card, amount FROM orders;
 INSERT INTO files SELECT id, card, amount FROM orders;
 INSERT INTO seconds SELECT window_start, card, SUM(amount), COUNT(*)
   FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY window_start, window_end, card;
@@ -56,13 +61,23 @@ END;
 """
 
 
+def without_records(sql):
+    """Where the kafka sink cannot do it yet: the same without that table."""
+    explained = subprocess.run([LEAT, "explain", "-e", sql], capture_output=True, text=True)
+    if "records: exactly once" in explained.stdout:
+        return sql
+    skip("a topic that the job writes to", "the kafka sink is not exactly-once here")
+    RECORDS.rows = None
+    return re.sub(r"CREATE TABLE records .*?;\n|INSERT INTO records .*?;\n", "", sql, flags=re.S)
+
+
 class Job:
     """The process of the job, and of the broker too unless that is a remote one."""
 
     def __init__(self, sql, remote=False, program=LEAT):
         self.path = os.path.join(DIRECTORY, "job.sql")
         with open(self.path, "w") as file:
-            file.write(sql)
+            file.write(without_records(sql))
         self.process = None
         self.program = program
         self.broker = [] if remote else [f"--broker={SERVER}"]
@@ -139,7 +154,9 @@ def start_broker(program=LEAT, data="data"):
 def create_topic(broker):
     from confluent_kafka.admin import AdminClient, NewTopic
     admin = AdminClient({"bootstrap.servers": SERVER, "reconnect.backoff.max.ms": 100, "log_level": 0})
-    admin.create_topics([NewTopic("orders", PARTITIONS, 1)])["orders"].result(30)
+    made = admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in ("orders", "records")])
+    for future in made.values():
+        future.result(30)
     broker.terminate()
     check(broker.wait(30) == 0, "a topic of three partitions")
 
@@ -180,7 +197,7 @@ def wanted(rows):
         total, count, largest = totals.get(row["card"], (0, 0, 0))
         totals[row["card"]] = total + row["amount"], count + 1, max(largest, row["amount"])
     copies = collections.Counter((row["id"], row["card"], row["amount"]) for row in rows)
-    return {"copies": copies, "files": copies,
+    return {"copies": copies, "files": copies, "records": copies,
             "seconds": collections.Counter((second, card, total, count) for (second, card), (total, count)
                                            in seconds.items() if second < START + END),
             "totals": collections.Counter((card, *rest) for card, rest in totals.items()),
@@ -211,17 +228,47 @@ def files():
     return rows
 
 
+class Records:
+    """What a reader of committed records has seen so far in the topic that the job writes to."""
+
+    def __init__(self):
+        self.rows, self.consumer = collections.Counter(), None
+
+    def read(self):
+        from confluent_kafka import Consumer, KafkaError, TopicPartition
+        if self.rows is None:
+            return collections.Counter()
+        if not self.consumer:
+            self.consumer = Consumer({"bootstrap.servers": SERVER, "group.id": "records", "enable.auto.commit": False,
+                                      "isolation.level": "read_committed", "log_level": 0,
+                                      "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200})
+            self.consumer.assign([TopicPartition("records", partition, 0) for partition in range(PARTITIONS)])
+        while messages := self.consumer.consume(1000, 0.5):
+            for message in messages:
+                if not message.error():
+                    row = json.loads(message.value())
+                    self.rows[row["id"], row["card"], row["amount"]] += 1
+                elif message.error().code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+                    raise SystemExit(f"the records cannot be read: {message.error()}")
+        return self.rows
+
+
+RECORDS = Records()
+
+
 def tables():
     return {name: rows_of(DATABASE, query) for name, query in QUERIES.items()}
 
 
 def found():
-    return {"files": files(), **{name: collections.Counter(map(tuple, rows)) for name, rows in read_tables().items()}}
+    return {"files": files(), "records": RECORDS.read(), **{name: collections.Counter(map(tuple, rows)) for name, rows in read_tables().items()}}
 
 
 def differences(got, want):
     out = []
     for name, rows in want.items():
+        if name == "records" and RECORDS.rows is None:
+            continue
         missing, extra = rows - got[name], got[name] - rows
         if missing or extra:
             out.append(f"{name}: {sum(missing.values())} missing, such as {list(missing.items())[:5]}; "
