@@ -139,7 +139,8 @@ static enum status read_plan(struct split_plan *plan, const struct checkpoint_op
         if (watermark_us > highest)
             highest = watermark_us;
     }
-    qsort(plan->splits, plan->count, sizeof(*plan->splits), compare_ids);
+    if (plan->count > 0)
+        qsort(plan->splits, plan->count, sizeof(*plan->splits), compare_ids);
     plan->restored_count = plan->count;
     plan->restored_watermark_us = lowest == WATERMARK_MAX ? highest : lowest;
     return OK;
