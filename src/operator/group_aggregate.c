@@ -20,9 +20,8 @@
 #include "operator/group_lookup.h"
 #include "operator/operator_int.h"
 
-#define SWEEPS       256 /* in a time to live, at least */
+#define SWEEPS       256 /* in a time to live, at most */
 #define SWEEP_MS_MIN 10
-#define SWEEP_MS_MAX 1000
 
 #define ROW_COUNT_MAX ((UINT64_C(1) << 52) - 1)
 struct group_head {
@@ -98,11 +97,12 @@ static const struct keyed_state_class GROUP_STATE = {
 
 /* ---- time to live ---- */
 
-/* How often the timer looks for what has expired. */
+/* How often the timer looks for what has expired: seldom enough that a job without input rests, for
+ * each time is a change, and so a checkpoint. */
 static int64_t sweep_ms(const struct group_aggregate *group)
 {
     int64_t ms = group->calls.ttl_ms / SWEEPS;
-    return ms < SWEEP_MS_MIN ? SWEEP_MS_MIN : ms > SWEEP_MS_MAX ? SWEEP_MS_MAX : ms;
+    return ms < SWEEP_MS_MIN ? SWEEP_MS_MIN : ms;
 }
 
 static enum status set_timer(struct operator* op, struct error *err)
