@@ -36,8 +36,9 @@ struct kafka_options {
     int64_t start_timestamp_ms, end_timestamp_ms; /* -1: not given */
     int64_t discovery_ms;
     int64_t parallelism;
-    int partitioner;           /* enum kafka_partitioner */
-    int guarantee;             /* enum kafka_guarantee */
+    int partitioner; /* enum kafka_partitioner */
+    int guarantee;   /* enum kafka_guarantee */
+    const char *transactional_prefix;
     const char *not_built[16]; /* options of Flink's that are refused */
     /* from the above */
     const char *bootstrap_servers;
@@ -157,6 +158,12 @@ struct kafka_sink {
     size_t format_option_count;
     const struct plugin_context *context;
     struct mem_owner *owner;
+    /* exactly once: kafka_exact.h */
+    struct sink_log *log;
+    const char *servers; /* where its cluster is reached */
+    const char *topic_name, *transactional_id, *ledger_group;
+    uint64_t fence;      /* ours, in the ledger */
+    bool has_taken_over; /* the committer's thread */
 };
 
 struct kafka_writer { /* the first member of both writers */
@@ -174,7 +181,7 @@ struct kafka_sink_way {
     bool (*is_full)(struct kafka_writer *writer); /* arranges for the wake */
     /* All of writer->encoded. */
     enum status (*append)(struct kafka_writer *writer, uint32_t row_count,
-                          struct error *err) STATUS_CHECKED;
+                          struct error *err) STATUS_CHECKED; /* ERR_AGAIN: full, nothing taken */
     enum push_result (*flush)(struct kafka_writer *writer, struct error *err);
     bool (*why)(struct kafka_writer *writer, struct buf *out);
     void (*writer_free)(struct kafka_writer *writer);

@@ -25,11 +25,13 @@ static const char *const guarantees[] = {"at-least-once", "none", "exactly-once"
         .help = "Flink's; not built: an error when given."                                         \
     }
 
-static const char *const not_built_names[] = {
-    "topic-pattern",        "key.format",
-    "key.fields",           "key.fields-prefix",
-    "value.fields-include", "sink.transactional-id-prefix",
-    "sink.parallelism",     "sink.transaction-naming-strategy"};
+static const char *const not_built_names[] = {"topic-pattern",
+                                              "key.format",
+                                              "key.fields",
+                                              "key.fields-prefix",
+                                              "value.fields-include",
+                                              "sink.parallelism",
+                                              "sink.transaction-naming-strategy"};
 
 const struct option_def KAFKA_OPTIONS[KAFKA_OPTION_COUNT] = {
     {.key = "topic",
@@ -102,15 +104,22 @@ const struct option_def KAFKA_OPTIONS[KAFKA_OPTION_COUNT] = {
      .offset = FIELD(guarantee),
      .default_value = "at-least-once",
      .choices = guarantees,
-     .help = "exactly-once is not built yet."},
+     .help =
+         "exactly-once: rows are committed in transactions, once their checkpoint exists; needs "
+         "checkpoints and 'sink.transactional-id-prefix'. none: nobody waits for an answer."},
+    {.key = "sink.transactional-id-prefix",
+     .kind = OPTION_STRING,
+     .offset = FIELD(transactional_prefix),
+     .help =
+         "Of the transactional id of an exactly-once sink, \"PREFIX-JOB/SINK\"; another one for "
+         "each installation that writes to the cluster."},
     NOT_BUILT("topic-pattern", 0),
     NOT_BUILT("key.format", 1),
     NOT_BUILT("key.fields", 2),
     NOT_BUILT("key.fields-prefix", 3),
     NOT_BUILT("value.fields-include", 4),
-    NOT_BUILT("sink.transactional-id-prefix", 5),
-    NOT_BUILT("sink.parallelism", 6),
-    NOT_BUILT("sink.transaction-naming-strategy", 7),
+    NOT_BUILT("sink.parallelism", 5),
+    NOT_BUILT("sink.transaction-naming-strategy", 6),
 };
 
 /* ---- parsing ---- */
@@ -345,10 +354,10 @@ enum status kafka_options_check_sink(const struct table_description *table,
         return option_error(table, "topic", ERR_OPTION, err,
                             "table %s: a sink has one topic, not %u", table->name,
                             options->topic_count);
-    if (options->guarantee == GUARANTEE_EXACTLY_ONCE)
-        return error_set(err, ERR_UNSUPPORTED,
-                         "table %s: 'sink.delivery-guarantee' = 'exactly-once' is not built",
-                         table->name);
+    if (options->guarantee == GUARANTEE_EXACTLY_ONCE &&
+        (!options->transactional_prefix || !options->transactional_prefix[0]))
+        return needs(table, "sink.delivery-guarantee", "exactly-once",
+                     "sink.transactional-id-prefix", err);
     return OK;
 }
 

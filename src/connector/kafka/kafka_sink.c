@@ -1,12 +1,12 @@
 /* kafka_sink.c - the kafka sink: rows encoded by the table's format, one record a row, at least
- * once.
+ * once or exactly once (kafka_exact.h).
  *
  * Append only: a table with a primary key is upsert-kafka's. flush() answers when everything before
  * is durable: below the high watermark of this process's log, or acknowledged with acks=all. After
  * a failure and restart rows since the last barrier are written again.
  */
 #include "base/must.h"
-#include "connector/kafka/kafka_int.h"
+#include "connector/kafka/kafka_exact.h"
 
 #define OPTIONS_BYTES_MAX (4u << 20)
 #define ENCODED_BYTES_MAX (256u << 20) /* of one batch */
@@ -63,8 +63,49 @@ static enum status copy_format_options(struct kafka_sink *sink, const struct sin
 static void sink_close(struct sink *base)
 {
     struct kafka_sink *sink = own_sink(base);
+    sink_log_close(sink->log);
     arena_fini(&sink->arena);
     mem_free(sink);
+}
+
+static const char *joined(struct kafka_sink *sink, const char *first, const char *between,
+                          const char *last)
+{
+    struct buf out;
+    buf_init(&out, OPTIONS_BYTES_MAX);
+    buf_printf(&out, "%s%s%s", first, between, last);
+    const char *copy = arena_strndup(&sink->arena, buf_text(&out), out.length);
+    buf_fini(&out);
+    return copy;
+}
+
+/* What the committer needs, and the log. */
+static enum status exact_open(struct kafka_sink *sink, const struct sink_request *request,
+                              bool embedded, struct error *err)
+{
+    struct str topic = sink->options.topics[0];
+    struct log *log;
+
+    sink->servers = sink->options.bootstrap_servers;
+    if (embedded) {
+        TRY(kafka_find_log(sink->context, sink->table->name, &log, err));
+        sink->servers = sink->context->embedded_address;
+        if (!sink->servers) {
+            error_set(err, ERR_UNSUPPORTED,
+                      "table %s: 'exactly-once' needs transactions, which go through the listener "
+                      "of the broker in this process, and it does not listen",
+                      sink->table->name);
+            error_hint(err, "give --broker HOST:PORT");
+            return ERR_UNSUPPORTED;
+        }
+    }
+    sink->topic_name = arena_strndup(&sink->arena, topic.data, topic.length);
+    sink->transactional_id =
+        joined(sink, sink->options.transactional_prefix, "-", request->sink_id);
+    sink->ledger_group = joined(sink, "leat-ledger-", "", request->sink_id);
+    TRY(arena_check(&sink->arena, "connector 'kafka'", err));
+    io_random(sink->context->io, &sink->fence, sizeof(sink->fence));
+    return sink_log_open(&sink->log, request, err);
 }
 
 static enum status sink_open(const struct sink_request *request, struct sink **out,
@@ -87,12 +128,15 @@ static enum status sink_open(const struct sink_request *request, struct sink **o
                            request->table->name);
     if (status == OK)
         status = copy_format_options(sink, request, err);
+    bool embedded = status == OK && kafka_is_embedded(&sink->options, request->context);
+    bool exact = request->delivery == SINK_EXACTLY_ONCE;
+    sink->way = exact ? &KAFKA_EXACT_SINK : embedded ? &KAFKA_LOG_SINK : &KAFKA_REMOTE_SINK;
+    if (status == OK && exact)
+        status = exact_open(sink, request, embedded, err);
     if (status != OK) {
         sink_close((struct sink *)sink);
         return status;
     }
-    sink->way =
-        kafka_is_embedded(&sink->options, request->context) ? &KAFKA_LOG_SINK : &KAFKA_REMOTE_SINK;
     *out = (struct sink *)sink;
     return OK;
 }
@@ -150,6 +194,8 @@ static enum push_result writer_write(struct sink_writer *base, struct batch *bat
         status = sink->way->append(writer, batch->selected_count, err);
     if (status == OK)
         return PUSH_DONE;
+    if (status == ERR_AGAIN)
+        return PUSH_FULL;
     error_prefix(err, "table %s", sink->table->name);
     return PUSH_ERROR;
 }
@@ -166,6 +212,23 @@ static enum push_result writer_flush(struct sink_writer *base, uint64_t epoch, s
 static enum push_result writer_finish(struct sink_writer *base, struct error *err)
 {
     return writer_flush(base, 0, err);
+}
+
+static enum status sink_guarantee(const struct table_description *table, enum sink_guarantee *out,
+                                  struct error *err)
+{
+    *out = SINK_ASKS_AT_LEAST_ONCE; /* Flink's default */
+    for (size_t i = 0; i < table->option_count; i++)
+        if (str_eq(table->options[i].key, STR("sink.delivery-guarantee")) &&
+            str_eq(table->options[i].value, STR("exactly-once")))
+            *out = SINK_ASKS_EXACTLY_ONCE;
+    return OK;
+}
+
+static enum status writer_prepare(struct sink_writer *base, uint64_t epoch,
+                                  struct sink_committables *out, struct error *err)
+{
+    return kafka_exact_prepare(own(base), out, err);
 }
 
 static bool writer_why(struct sink_writer *base, struct buf *out)
@@ -185,4 +248,11 @@ const struct sink_class KAFKA_SINK = {
     .why = writer_why,
     .writer_close = writer_close,
     .close = sink_close,
+    .guarantee = sink_guarantee,
+    .prepare = writer_prepare,
+    .committer_open = kafka_committer_open,
+    .ledger = kafka_committer_ledger,
+    .commit = kafka_committer_commit,
+    .forget = kafka_committer_forget,
+    .committer_close = kafka_committer_close,
 };

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
-#include "connector/kafka/kafka.h"
+#include "connector/kafka/kafka_exact.h"
 #include "connector_help.h"
 #include "kafka/record.h"
 #include "os/simio.h"
@@ -1004,7 +1004,8 @@ TEST(a_sink_says_what_it_cannot)
     test_option(&reading.table, "sink.delivery-guarantee", "exactly-once");
     struct sink_request request = test_sink_request(&reading.table, &reading.context);
     request.format = &PLAIN;
-    CHECK_INT(CONNECTOR_KAFKA.sink->open(&request, &sink, &err), ERR_UNSUPPORTED);
+    CHECK_INT(CONNECTOR_KAFKA.sink->open(&request, &sink, &err), ERR_OPTION);
+    CHECK(strstr(err.text, "needs the option 'sink.transactional-id-prefix'"));
     error_clear(&err);
     test_key(&reading.table, 0);
     CHECK_INT(CONNECTOR_KAFKA.sink->mode(&reading.table.description, &mode, &err), ERR_OPTION);
@@ -1051,4 +1052,31 @@ TEST(wrong_options_are_named)
     CHECK(refused("scan.startup.specific-offsets", "partition:0", ERR_OPTION, "offset:42"));
     CHECK(refused("raw.charset", "UTF-8", ERR_OPTION, "begin")); /* the format's to judge */
     server_stop();
+}
+
+TEST(a_ledger_is_read_as_it_was_written)
+{
+    struct sink_ledger ledger = {.found = true, .position = {17, 3, UINT64_MAX}}, read;
+    char text[KAFKA_LEDGER_TEXT_MAX];
+    uint64_t fence = 0;
+
+    for (int i = 0; i < SINK_LINEAGE_BYTES; i++)
+        ledger.lineage[i] = (uint8_t)(250 + i);
+    kafka_ledger_text(&ledger, 0xabcdef0123456789, text);
+    CHECK_STR(text, "fafbfcfdfeff00010203040506070809/3/18446744073709551615/abcdef0123456789");
+    CHECK(kafka_ledger_parse(text, strlen(text), 17, &read, &fence));
+    CHECK(read.found && memcmp(read.lineage, ledger.lineage, sizeof(read.lineage)) == 0);
+    CHECK(read.position.epoch == 17 && read.position.chunk == 3 &&
+          read.position.row_count == UINT64_MAX && fence == 0xabcdef0123456789);
+    for (size_t length = 0; length < strlen(text); length++) /* the fence may be shorter */
+        CHECK(kafka_ledger_parse(text, length, 17, &read, &fence) == (length > 56));
+    for (size_t i = 0; i < strlen(text); i++) {
+        char before = text[i];
+        text[i] = 'x';
+        CHECK(!kafka_ledger_parse(text, strlen(text), 17, &read, &fence));
+        text[i] = before;
+    }
+    text[72] = '0'; /* behind the end */
+    CHECK(!kafka_ledger_parse(text, 73, 17, &read, &fence));
+    CHECK(!kafka_ledger_parse("read up to here", 15, 17, &read, &fence)); /* somebody else's */
 }
