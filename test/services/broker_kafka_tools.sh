@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # timeout: 200
 # Kafka's own tools (Java clients of 4.3.1) against the broker: topics, producing, consuming, offsets; and
-# their DumpLogSegments reads the segment files.
+# their DumpLogSegments reads the segment files, also those of transactions and of the coordinators.
 set -u
 here=$(cd "$(dirname "$0")/../.." && pwd)
 kafka=$here/test/services/_kafka.sh
@@ -36,6 +36,11 @@ cmp -s "$dir/sent" "$dir/received"
 check "ConsoleConsumer reads what was sent"
 [ "$(tool GetOffsetShell --bootstrap-server $server --topic t)" = t:0:1500 ]
 check "GetOffsetShell"
+tool ProducerPerformance --topic p --num-records 1000 --record-size 50 --throughput -1 --bootstrap-server $server \
+    --transactional-id perf --transaction-duration-ms 20 > /dev/null
+check "ProducerPerformance with transactions"
+timeout 60 python3 "$here/test/services/clients/aborts.py" $server p > "$dir/aborted" 2> "$dir/tool.err"
+check "three transactions are aborted"
 kill $broker # a clean stop writes the last segment's indexes
 wait $broker
 files() { printf '%s,' "$dir"/data/topics/t-0/*."$1" | sed 's/,$//'; }
@@ -54,6 +59,16 @@ tool DumpLogSegments --files "$(files snapshot)" > "$dir/dump"
 # five producers of one batch each: all 1500 records, and the last of them
 [ "$(grep -c '^producerId: ' "$dir/dump")" = 5 ] && grep -q 'lastOffset: 1499 offsetDelta: 299 ' "$dir/dump"
 check "... and the snapshot of the producers"
+topic() { printf '%s,' "$dir"/data/topics/"$1"/*."$2" | sed 's/,$//'; }
+tool DumpLogSegments --print-data-log --files "$(topic p-0 log)" > "$dir/dump"
+[ "$(grep -c 'endTxnMarker: ABORT' "$dir/dump")" = 3 ] && grep -q 'endTxnMarker: COMMIT' "$dir/dump"
+check "DumpLogSegments reads the markers"
+tool DumpLogSegments --files "$(topic p-0 txnindex)" > "$dir/dump"
+[ "$(grep -c 'producerId: .* firstOffset: .* lastOffset: .* lastStableOffset: ' "$dir/dump")" = 3 ]
+check "... the index of what was aborted"
+tool DumpLogSegments --transaction-log-decoder --files "$(topic __transaction_state-0 log)" > "$dir/dump"
+grep '"transactionalId":"perf"' "$dir/dump" | grep -q '"transactionStatus":4'
+check "... and __transaction_state"
 "${BUILD:-$here/build}/test/tool/broker_main" "$dir/data" "$port" > /dev/null 2> "$dir/broker.log" &
 broker=$!
 sleep 1
