@@ -456,3 +456,55 @@ TEST(transactions_are_whole_after_a_crash_at_every_step)
     printf("# %d crashes at %d steps\n", (int)steps, (int)step);
     CHECK(step > 100);
 }
+
+/* ---- every single failing call or allocation ---- */
+
+/* After it the broker is started anew: whatever it has promised holds. *out_reached: there were that
+ * many. */
+static void run_fault(enum simio_fault kind, uint64_t countdown, int errno_value, bool *out_reached)
+{
+    struct io *io = simio_new(countdown);
+    struct error err = {0};
+    struct rig rig;
+    memset(fates, 0, sizeof(fates));
+    CHECK_OK(rig_open(&rig, io, &err));
+    uint64_t allocations = mem_alloc_count();
+    if (kind == SIMIO_FAULT_COUNT)
+        mem_fail_after(countdown);
+    else
+        simio_fail(io, kind, countdown, errno_value);
+    enum status status = life(&rig, 0, &err);
+    if (kind == SIMIO_FAULT_COUNT)
+        mem_fail_after(0);
+    else
+        simio_fail(io, kind, 0, 0);
+    *out_reached = kind == SIMIO_FAULT_COUNT ? mem_alloc_count() - allocations >= countdown
+                                             : status != OK;
+    rig_close(&rig);
+    verify(io, countdown);
+    simio_free(io);
+    buf_fini(&seen);
+    if (check_failed)
+        printf("# fault %d, call %d: %s\n", (int)kind, (int)countdown, err.text);
+}
+
+TEST(each_failing_call_or_allocation_leaves_transactions_whole)
+{
+    static const struct {
+        enum simio_fault kind;
+        int errno_value;
+    } faults[] = {{SIMIO_WRITE, 28}, {SIMIO_WRITE, 5}, {SIMIO_SYNC, 5},
+                  {SIMIO_RENAME, 5}, {SIMIO_OPEN, 24}, {SIMIO_FAULT_COUNT, 0}};
+    int runs = 0;
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        int without_effect = 0; /* some failures are made good: go on a while */
+        for (uint64_t countdown = 1; without_effect < 10 && !check_failed;
+             countdown += 1 + countdown / 60) {
+            bool reached;
+            run_fault(faults[i].kind, countdown, faults[i].errno_value, &reached);
+            without_effect = reached ? 0 : without_effect + 1;
+            runs++;
+        }
+    }
+    printf("# %d faults\n", runs);
+}
