@@ -169,7 +169,7 @@ static enum status producer_listed(void *context, const struct log_producer *pro
             .last_sequence = producer->last_sequence,
             .last_timestamp_ms = producer->last_timestamp_ms,
             .coordinator_epoch = -1,
-            .transaction_start_offset = -1,
+            .transaction_start_offset = producer->txn_first_offset,
         };
     list->count++;
     return OK;

@@ -3,7 +3,7 @@
 """The exactly-once kafka sink: a job from one topic to another is killed again and again, stopped and started, its broker
 is killed, and every row is in the topic once for a reader of committed records, in order for each partition of the
 source; through librdkafka and with the broker in the process. A job that was stopped in the middle and taken over by
-another (a copy of its data) finds itself fenced. KILLS is how often; REAL_KAFKA=HOST:PORT is a broker that is there and
+another (a copy of its data) finds itself fenced; one whose ledger is gone does not guess. KILLS is how often; REAL_KAFKA=HOST:PORT is a broker that is there and
 stays: then only what goes through librdkafka is done, and only jobs are killed."""
 import os
 import random
@@ -190,7 +190,25 @@ def zombie(broker, rows, job):
           (job.process.poll(), job.says()[-600:]))
     is_right(rows, "the copy goes on")
     check(copy.stop() == 0, "it is stopped")
+    lost_ledger(copy)
     broker.kill(signal.SIGTERM)
+
+
+def lost_ledger(job):
+    """Somebody else commits an offset for the group that is the ledger: the job does not guess."""
+    groups = [group.id for group in AdminClient({"bootstrap.servers": SERVER}).list_groups(timeout=20)]
+    groups = [group for group in groups if group.startswith("leat-ledger-")]
+    if not check(len(groups) == 1 and "rows_out" in groups[0], "the ledger is a group of the sink's name", groups):
+        return
+    consumer = Consumer({"bootstrap.servers": SERVER, "group.id": groups[0]})
+    consumer.commit(offsets=[TopicPartition("out", 0, 5)], asynchronous=False)
+    consumer.close()
+    job.start()
+    try:
+        code = job.process.wait(40)
+    except subprocess.TimeoutExpired:
+        code = job.stop()
+    check(code != 0 and "is no ledger of leat's" in job.says(), "without it the job ends", job.says()[-400:])
 
 
 def refusals():

@@ -317,6 +317,20 @@ TEST(what_an_administrator_is_shown)
     CHECK_INT(one->topics.count, 1);
     CHECK(str_eq(one->topics.items[0].name, STR("t")));
     CHECK_INT(described.transactions.items[1].error_code, KAFKA_TRANSACTIONAL_ID_NOT_FOUND);
+    IS(txn_send(&rig, &client, "t", "a", &code_, &err), KAFKA_NONE);
+    int32_t index = 0;
+    struct kafka_describe_producers_topic topic = {.name = STR("t"), .partitions = {&index, 1}};
+    struct kafka_describe_producers_request producers = {.topics = {&topic, 1}};
+    struct kafka_describe_producers_response shown;
+    CHECK_OK(rig_call(&rig, KAFKA_DESCRIBE_PRODUCERS, 0, &producers, &shown, &err));
+    const struct kafka_describe_producers_partition_result *there =
+        &shown.topics.items[0].partitions.items[0];
+    CHECK_INT(there->producers.count, 1);
+    CHECK_INT(there->producers.items[0].transaction_start_offset, 0);
+    IS(txn_end(&rig, &client, false, &code_, &err), KAFKA_NONE);
+    CHECK_OK(rig_call(&rig, KAFKA_DESCRIBE_PRODUCERS, 0, &producers, &shown, &err));
+    CHECK_INT(shown.topics.items[0].partitions.items[0].producers.items[0].transaction_start_offset,
+              -1);
     end(&rig, io);
 }
 
@@ -459,8 +473,8 @@ TEST(transactions_are_whole_after_a_crash_at_every_step)
 
 /* ---- every single failing call or allocation ---- */
 
-/* After it the broker is started anew: whatever it has promised holds. *out_reached: there were that
- * many. */
+/* After it the broker is started anew: whatever it has promised holds. *out_reached: there were
+ * that many. */
 static void run_fault(enum simio_fault kind, uint64_t countdown, int errno_value, bool *out_reached)
 {
     struct io *io = simio_new(countdown);
@@ -478,8 +492,8 @@ static void run_fault(enum simio_fault kind, uint64_t countdown, int errno_value
         mem_fail_after(0);
     else
         simio_fail(io, kind, 0, 0);
-    *out_reached = kind == SIMIO_FAULT_COUNT ? mem_alloc_count() - allocations >= countdown
-                                             : status != OK;
+    *out_reached =
+        kind == SIMIO_FAULT_COUNT ? mem_alloc_count() - allocations >= countdown : status != OK;
     rig_close(&rig);
     verify(io, countdown);
     simio_free(io);
