@@ -7,7 +7,6 @@ import collections
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import threading
 import time
 
 import _broker  # noqa: F401, the clients' interpreter
-from _tap import check, finish, rows_of, skip, wait_for
+from _tap import check, finish, rows_of, wait_for
 
 LEAT = os.environ["LEAT"]
 DIRECTORY = os.environ["TEST_DIR"]
@@ -61,23 +60,13 @@ END;
 """
 
 
-def without_records(sql):
-    """Where the kafka sink cannot do it yet: the same without that table."""
-    explained = subprocess.run([LEAT, "explain", "-e", sql], capture_output=True, text=True)
-    if "records: exactly once" in explained.stdout:
-        return sql
-    skip("a topic that the job writes to", "the kafka sink is not exactly-once here")
-    RECORDS.rows = None
-    return re.sub(r"CREATE TABLE records .*?;\n|INSERT INTO records .*?;\n", "", sql, flags=re.S)
-
-
 class Job:
     """The process of the job, and of the broker too unless that is a remote one."""
 
     def __init__(self, sql, remote=False, program=LEAT):
         self.path = os.path.join(DIRECTORY, "job.sql")
         with open(self.path, "w") as file:
-            file.write(without_records(sql))
+            file.write(sql)
         self.process = None
         self.program = program
         self.broker = [] if remote else [f"--broker={SERVER}"]
@@ -236,8 +225,6 @@ class Records:
 
     def read(self):
         from confluent_kafka import Consumer, KafkaError, TopicPartition
-        if self.rows is None:
-            return collections.Counter()
         if not self.consumer:
             self.consumer = Consumer({"bootstrap.servers": SERVER, "group.id": "records", "enable.auto.commit": False,
                                       "isolation.level": "read_committed", "log_level": 0,
@@ -267,8 +254,6 @@ def found():
 def differences(got, want):
     out = []
     for name, rows in want.items():
-        if name == "records" and RECORDS.rows is None:
-            continue
         missing, extra = rows - got[name], got[name] - rows
         if missing or extra:
             out.append(f"{name}: {sum(missing.values())} missing, such as {list(missing.items())[:5]}; "
