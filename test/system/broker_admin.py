@@ -11,7 +11,7 @@ from _broker import *  # noqa: E402,F403
 
 TOPIC, NODE = 2, 4  # types of resources
 OK, OUT_OF_RANGE, UNKNOWN, INVALID_CONFIG, INVALID_REQUEST = 0, 1, 3, 40, 42
-OUT_OF_ORDER, OLD_EPOCH, NOT_AUTHORIZED, UNKNOWN_ID, INVALID_RECORD = 45, 47, 53, 100, 87
+OUT_OF_ORDER, OLD_EPOCH, UNKNOWN_ID, INVALID_RECORD = 45, 47, 100, 87
 
 
 def batch(count, producer=-1, epoch=-1, sequence=-1, time_ms=1000):
@@ -257,7 +257,10 @@ def test_producers(broker):
     create("producers")
     first, second = producer_id(), producer_id(version=0)
     check(first[0] == second[0] == OK and first[1] != second[1] and first[2] == 0, "two ids", (first, second))
-    check(producer_id("tx") == (NOT_AUTHORIZED, -1, -1), "a transactional id is refused", producer_id("tx"))
+    ask(10, 1, text("tx") + b"\1")  # FindCoordinator of a transactional id, as clients begin
+    one, again = producer_id("tx"), producer_id("tx")
+    check(one[0] == again[0] == OK and one[1] == again[1] and again[2] == one[2] + 1,
+          "a transactional id keeps its producer and gets a new epoch", (one, again))
     identity = first[1]
     check(produce("producers", batch(3, identity, 0, 0)) == (OK, 0), "sequences 0 to 2")
     check(produce("producers", batch(2, identity, 0, 3)) == (OK, 3), "3 and 4")
