@@ -169,7 +169,7 @@ answer = rows(session, run(session, "SELECT * FROM mine"))
 check([row["fields"] for row in answer] == [["open"]], "a table that the server's own files declare can be read", answer)
 
 metrics = server.ask("GET", "/metrics", token=False)[2].decode()
-check('job="hole"' in metrics and "leat_http_requests_total" in metrics, "metrics name the job")
+check('job_name="hole"' in metrics and "leat_http_requests_total" in metrics, "metrics name the job")
 code, seconds = server.stop()
 check(code == 0 and seconds < 10, "Ctrl-C ends it", code, seconds)
 finish()
