@@ -34,7 +34,7 @@ def run(name, parallelism, rows, rate, *settings):
     process.returncode = os.waitstatus_to_exitcode(status)
     written = 0
     for path, _, names in os.walk(out):
-        for file in names:
+        for file in (name for name in names if not name.startswith(".")):
             with open(os.path.join(path, file)) as lines:
                 written += len(lines.readlines())
     return process.returncode, text, written, usage.ru_maxrss / 1024
