@@ -5,8 +5,6 @@
 #include "base/must.h"
 #include "os/logger.h"
 
-#define RECORD_ARENA_MAX (32u << 20)
-
 /* ---- from the log into memory ---- */
 
 static enum status no_memory(const struct group_record *record, struct error *err)
@@ -63,10 +61,11 @@ static void replay_tombstone(struct groups *groups, const struct group_record *r
         groups_remove(entry);
 }
 
-static enum status replay_record(struct groups *groups, const struct record_batch *batch,
+static enum status replay_record(struct state_log *log, const struct record_batch *batch,
                                  const struct record *record, bool loading, struct arena *arena,
                                  struct error *err)
 {
+    struct groups *groups = container_of(log, struct groups, log);
     struct group_record read;
     arena_reset(arena);
     TRY(group_record_read(&read, record, arena, err));
@@ -83,36 +82,12 @@ static enum status replay_record(struct groups *groups, const struct record_batc
     return OK;
 }
 
-static enum status replay_records(struct groups *groups, const struct record_batch *batch,
-                                  bool loading, struct error *err)
-{
-    struct record_cursor cursor;
-    struct record records[64];
-    struct arena arena;
-    struct buf scratch;
-    uint32_t count = 0;
-    arena_init(&arena, NULL, RECORD_ARENA_MAX);
-    buf_init(&scratch, RECORD_ARENA_MAX);
-    enum status status = record_batch_check(batch, err);
-    if (status == OK)
-        status = record_cursor_open(&cursor, batch, &scratch, RECORD_ARENA_MAX, err);
-    do {
-        if (status == OK)
-            status = record_cursor_read(&cursor, records, COUNT_OF(records), &count, err);
-        for (uint32_t i = 0; status == OK && i < count; i++)
-            status = replay_record(groups, batch, &records[i], loading, &arena, err);
-    } while (status == OK && count);
-    buf_fini(&scratch);
-    arena_fini(&arena);
-    return status;
-}
-
 static enum status replay(struct state_log *log, const struct record_batch *batch, bool loading,
                           struct error *err)
 {
     struct groups *groups = container_of(log, struct groups, log);
     if (!(batch->attributes & RECORD_CONTROL))
-        return replay_records(groups, batch, loading, err);
+        return state_log_records(log, batch, loading, replay_record, err);
     enum record_marker marker = record_batch_marker(batch);
     return marker == RECORD_MARKER_NONE
                ? OK

@@ -75,6 +75,34 @@ static enum status load_block(struct state_log *log, const struct log_read *read
     return OK;
 }
 
+enum status state_log_records(struct state_log *log, const struct record_batch *batch, bool loading,
+                              enum status (*each)(struct state_log *log,
+                                                  const struct record_batch *batch,
+                                                  const struct record *record, bool loading,
+                                                  struct arena *arena, struct error *err),
+                              struct error *err)
+{
+    struct record_cursor cursor;
+    struct record records[64];
+    struct arena arena;
+    struct buf scratch;
+    uint32_t count = 0;
+    arena_init(&arena, NULL, STATE_RECORD_ARENA_MAX);
+    buf_init(&scratch, STATE_RECORD_ARENA_MAX);
+    enum status status = record_batch_check(batch, err);
+    if (status == OK)
+        status = record_cursor_open(&cursor, batch, &scratch, STATE_RECORD_ARENA_MAX, err);
+    do {
+        if (status == OK)
+            status = record_cursor_read(&cursor, records, COUNT_OF(records), &count, err);
+        for (uint32_t i = 0; status == OK && i < count; i++)
+            status = each(log, batch, &records[i], loading, &arena, err);
+    } while (status == OK && count);
+    buf_fini(&scratch);
+    arena_fini(&arena);
+    return status;
+}
+
 enum status state_log_load(struct state_log *log, struct error *err)
 {
     struct log_reader *reader = NULL;

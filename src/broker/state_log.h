@@ -16,10 +16,11 @@
 
 #include "broker/broker_int.h"
 
-#define STATE_BATCH_MAX_BYTES (16u << 20)
-#define SNAPSHOT_MIN_BYTES    (4u << 20) /* written since the last one */
-#define SNAPSHOT_LIVE_FACTOR  4          /* and so many times what was live */
-#define SNAPSHOT_BATCH_BYTES  (512u << 10)
+#define STATE_BATCH_MAX_BYTES  (16u << 20)
+#define STATE_RECORD_ARENA_MAX (32u << 20)
+#define SNAPSHOT_MIN_BYTES     (4u << 20) /* written since the last one */
+#define SNAPSHOT_LIVE_FACTOR   4          /* and so many times what was live */
+#define SNAPSHOT_BATCH_BYTES   (512u << 10)
 
 struct state_log;
 
@@ -82,6 +83,15 @@ void state_log_advance(struct state_log *log);
 /* The next write that will never settle, at the close; NULL: none is left. */
 struct state_write *state_log_abandon(struct state_log *log);
 void state_write_fini(struct state_log *log, struct state_write *write); /* batch and its memory */
+
+/* From ops->replay: each record of the batch. arena: for what each() makes of one, to be reset by
+ * it. The first error ends it. */
+enum status state_log_records(struct state_log *log, const struct record_batch *batch, bool loading,
+                              enum status (*each)(struct state_log *log,
+                                                  const struct record_batch *batch,
+                                                  const struct record *record, bool loading,
+                                                  struct arena *arena, struct error *err),
+                              struct error *err) STATUS_CHECKED;
 
 /* From ops->snapshot: one whole batch; cleared afterwards. */
 enum status state_log_put(struct state_log *log, struct buf *batch,

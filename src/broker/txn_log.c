@@ -9,8 +9,7 @@
 #include "kafka/bytes.h"
 #include "os/logger.h"
 
-#define RECORD_MAX       (15u << 20)
-#define RECORD_ARENA_MAX (32u << 20)
+#define RECORD_MAX (15u << 20)
 
 /* ---- partitions of a transaction ---- */
 
@@ -124,7 +123,7 @@ static void record_add(struct record_builder *builder, struct str id, const stru
     struct kafka_txn_value value_message;
     buf_init(&key, RECORD_MAX);
     buf_init(&value, RECORD_MAX);
-    arena_init(&arena, NULL, RECORD_ARENA_MAX);
+    arena_init(&arena, NULL, STATE_RECORD_ARENA_MAX);
     part_begin(&key);
     kafka_encode(kafka_txn_key_schema(), 0, false, &key_message, &key, NULL);
     part_begin(&value);
@@ -313,9 +312,11 @@ static enum status value_read(struct txns *txns, struct str id, const struct rec
     return OK;
 }
 
-static enum status record_read(struct txns *txns, const struct record *record, struct arena *arena,
+static enum status record_read(struct state_log *log, const struct record_batch *batch,
+                               const struct record *record, bool loading, struct arena *arena,
                                struct error *err)
 {
+    struct txns *txns = container_of(log, struct txns, log);
     struct kafka_txn_key key;
     struct kafka_cursor cursor = {(uint8_t *)record->key + 2,
                                   (uint8_t *)record->key + record->key_bytes};
@@ -335,28 +336,9 @@ static enum status record_read(struct txns *txns, const struct record *record, s
 static enum status replay(struct state_log *log, const struct record_batch *batch, bool loading,
                           struct error *err)
 {
-    struct txns *txns = container_of(log, struct txns, log);
-    struct record_cursor cursor;
-    struct record records[64];
-    struct arena arena;
-    struct buf scratch;
-    uint32_t count = 0;
     if (!loading || batch->attributes & RECORD_CONTROL)
         return OK;
-    arena_init(&arena, NULL, RECORD_ARENA_MAX);
-    buf_init(&scratch, RECORD_ARENA_MAX);
-    enum status status = record_batch_check(batch, err);
-    if (status == OK)
-        status = record_cursor_open(&cursor, batch, &scratch, RECORD_ARENA_MAX, err);
-    do {
-        if (status == OK)
-            status = record_cursor_read(&cursor, records, COUNT_OF(records), &count, err);
-        for (uint32_t i = 0; status == OK && i < count; i++)
-            status = record_read(txns, &records[i], &arena, err);
-    } while (status == OK && count);
-    buf_fini(&scratch);
-    arena_fini(&arena);
-    return status;
+    return state_log_records(log, batch, loading, record_read, err);
 }
 
 static enum status snapshot(struct state_log *log, struct error *err)
