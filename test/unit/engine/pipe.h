@@ -26,7 +26,7 @@ static struct pipe {
         const char *name;
         uint32_t split_count;
         struct pipe_split splits[PIPE_SPLITS_MAX];
-        bool broken;  /* reading fails for now */
+        bool broken;  /* reading fails until it is set back */
         bool crashes; /* reading fails the job */
         struct wake *discover_wake;
     } tables[PIPE_TABLES_MAX];

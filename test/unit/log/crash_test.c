@@ -7,7 +7,7 @@
  * returned and none whose deletion did; a raised epoch. A second crash right after must change
  * nothing.
  */
-#include "log_help.h"
+#include "fault_help.h"
 
 #include "base/must.h"
 
@@ -308,21 +308,7 @@ out:
 
 TEST(nothing_durable_is_lost_at_any_step)
 {
-    uint64_t steps = 0;
-    const char *seeds = getenv("LEAT_TEST_SEEDS");
-    uint64_t seed_count = 20;
-
-    if (seeds)
-        CHECK(str_to_u64(str_of(seeds), &seed_count, NULL));
-    for (uint64_t seed = 1; seed <= seed_count; seed++) {
-        bool done = false;
-        for (uint64_t step = 1; !done; step++) {
-            CHECK(run(step, seed, &done));
-            steps++;
-        }
-    }
-    CHECK(steps > 300);
-    printf("# %d crashes\n", (int)steps);
+    CHECK(crash_at_each_step(run, 20));
 }
 
 /* Every single failing call of a kind, without a crash: an error, never a wrong record. A fault is
@@ -335,20 +321,11 @@ static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value
     bool good = false;
 
     model = (struct model){0};
-    uint64_t allocations = mem_alloc_count();
-    if (kind == SIMIO_FAULT_COUNT)
-        mem_fail_after(countdown);
-    else
-        simio_fail(io, kind, countdown, errno_value);
+    uint64_t allocations = fault_arm(io, kind, countdown, errno_value);
     enum status status = open_log(&log, io, LOG_POWER, &err);
     if (status == OK)
         status = work(io, &log, &err);
-    if (kind == SIMIO_FAULT_COUNT)
-        mem_fail_after(0);
-    else
-        simio_fail(io, kind, 0, 0);
-    *out_reached =
-        kind == SIMIO_FAULT_COUNT ? mem_alloc_count() - allocations >= countdown : status != OK;
+    *out_reached = fault_disarm(io, kind, countdown, allocations, status);
     if (log)
         observe(log);
     if (log && log_close(log, &err) != OK)
@@ -368,33 +345,10 @@ static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value
 
 TEST(each_failing_call_is_survived)
 {
-    static const struct {
-        enum simio_fault kind;
-        int errno_value;
-    } faults[] = {{SIMIO_READ, 5}, {SIMIO_WRITE, 28}, {SIMIO_WRITE, 5},
-                  {SIMIO_SYNC, 5}, {SIMIO_RENAME, 5}, {SIMIO_OPEN, 24}};
-    int runs = 0;
-
-    for (size_t i = 0; i < COUNT_OF(faults); i++) {
-        int without_effect = 0; /* some failures are made good: go on a while */
-        for (uint64_t countdown = 1; without_effect < 30; countdown++) {
-            bool reached;
-            if (!run_fault(faults[i].kind, countdown, faults[i].errno_value, &reached))
-                CHECK_FAIL("fault %d, call %d", (int)faults[i].kind, (int)countdown);
-            without_effect = reached ? 0 : without_effect + 1;
-            runs++;
-        }
-    }
-    printf("# %d faults\n", runs);
+    CHECK(fail_each_call(run_fault, 30, false));
 }
 
 TEST(each_failing_allocation_is_survived)
 {
-    bool reached = true;
-    int runs = 0;
-
-    for (uint64_t countdown = 1; reached; countdown += 1 + countdown / 200, runs++)
-        if (!run_fault(SIMIO_FAULT_COUNT, countdown, 0, &reached))
-            CHECK_FAIL("allocation %d", (int)countdown);
-    printf("# %d allocations\n", runs);
+    CHECK(fail_each_allocation(run_fault));
 }

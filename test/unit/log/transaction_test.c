@@ -5,7 +5,7 @@
  * first batch to their marker. The log's own answers are the last stable offset and the list of
  * aborted transactions of a range.
  */
-#include "log_help.h"
+#include "fault_help.h"
 
 #include "base/must.h"
 #include "kafka/bytes.h"
@@ -558,20 +558,7 @@ out:
 
 TEST(what_is_stable_and_aborted_survives_a_crash_at_any_step)
 {
-    uint64_t steps = 0, seed_count = 4;
-    const char *seeds = getenv("LEAT_TEST_SEEDS");
-
-    if (seeds)
-        CHECK(str_to_u64(str_of(seeds), &seed_count, NULL));
-    for (uint64_t seed = 1; seed <= seed_count; seed++) {
-        bool done = false;
-        for (uint64_t step = 1; !done; step++) {
-            CHECK(run(step, seed, &done));
-            steps++;
-        }
-    }
-    CHECK(steps > 300);
-    printf("# %d crashes\n", (int)steps);
+    CHECK(crash_at_each_step(run, 4));
 }
 
 /* Every single failing call or allocation. *out_reached: there were that many. */
@@ -584,20 +571,11 @@ static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value
 
     memset(models, 0, sizeof(models));
     random_state = 1;
-    uint64_t allocations = mem_alloc_count();
-    if (kind == SIMIO_FAULT_COUNT)
-        mem_fail_after(countdown);
-    else
-        simio_fail(io, kind, countdown, errno_value);
+    uint64_t allocations = fault_arm(io, kind, countdown, errno_value);
     enum status status = open_log(&log, io, LOG_POWER, &err);
     if (status == OK)
         status = work(io, &log, &err);
-    if (kind == SIMIO_FAULT_COUNT)
-        mem_fail_after(0);
-    else
-        simio_fail(io, kind, 0, 0);
-    *out_reached =
-        kind == SIMIO_FAULT_COUNT ? mem_alloc_count() - allocations >= countdown : status != OK;
+    *out_reached = fault_disarm(io, kind, countdown, allocations, status);
     if (log && log_close(log, &err) != OK)
         *out_reached = true;
     simio_crash(io);
@@ -611,22 +589,6 @@ static bool run_fault(enum simio_fault kind, uint64_t countdown, int errno_value
 
 TEST(each_failing_call_or_allocation_is_survived)
 {
-    static const struct {
-        enum simio_fault kind;
-        int errno_value;
-    } faults[] = {{SIMIO_READ, 5},   {SIMIO_WRITE, 28}, {SIMIO_WRITE, 5},      {SIMIO_SYNC, 5},
-                  {SIMIO_RENAME, 5}, {SIMIO_OPEN, 24},  {SIMIO_FAULT_COUNT, 0}};
-    int runs = 0;
-
-    for (size_t i = 0; i < COUNT_OF(faults); i++) {
-        int without_effect = 0;
-        for (uint64_t countdown = 1; without_effect < 20; countdown += 1 + countdown / 200) {
-            bool reached;
-            if (!run_fault(faults[i].kind, countdown, faults[i].errno_value, &reached))
-                CHECK_FAIL("fault %d, call %d", (int)faults[i].kind, (int)countdown);
-            without_effect = reached ? 0 : without_effect + 1;
-            runs++;
-        }
-    }
-    printf("# %d faults\n", runs);
+    CHECK(fail_each_call(run_fault, 20, true));
+    CHECK(fail_each_allocation(run_fault));
 }
