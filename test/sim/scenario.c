@@ -206,13 +206,13 @@ void scenario_inserts(const struct scenario *scenario, struct buf *out)
 {
     static const char *const selects[] = {
         "SELECT id, k, v FROM src WHERE v % 3 <> 0",
-        "SELECT k, window_start, COUNT(*), SUM(v), COUNT(DISTINCT v) FROM "
-        "TABLE(TUMBLE(TABLE src, DESCRIPTOR(ts), INTERVAL '10' SECOND)) "
-        "GROUP BY k, window_start, window_end",
+        ("SELECT k, window_start, COUNT(*), SUM(v), COUNT(DISTINCT v) FROM "
+         "TABLE(TUMBLE(TABLE src, DESCRIPTOR(ts), INTERVAL '10' SECOND)) "
+         "GROUP BY k, window_start, window_end"),
         "SELECT k, COUNT(*), SUM(v), MIN(v), MAX(v), COUNT(DISTINCT v) FROM src GROUP BY k",
         "SELECT k, SUM(v) FROM src GROUP BY k HAVING SUM(v) > 0",
-        "SELECT n, COUNT(*), SUM(s) FROM "
-        "(SELECT k, COUNT(*) AS n, SUM(v) AS s FROM src GROUP BY k) GROUP BY n",
+        ("SELECT n, COUNT(*), SUM(s) FROM "
+         "(SELECT k, COUNT(*) AS n, SUM(v) AS s FROM src GROUP BY k) GROUP BY n"),
         "SELECT id, k, v, UUID() FROM src WHERE v % 3 <> 0",
     };
     if (scenario->is_set)
