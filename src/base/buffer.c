@@ -99,7 +99,7 @@ static bool grow(struct buf *buf, size_t need)
     return true;
 }
 
-uint8_t *buf_room(struct buf *buf, size_t size_bytes)
+uint8_t *buf_room_slow(struct buf *buf, size_t size_bytes)
 {
     if (buf->failed)
         return NULL;
@@ -113,27 +113,9 @@ uint8_t *buf_room(struct buf *buf, size_t size_bytes)
     return buf->data + buf->length;
 }
 
-void buf_append(struct buf *buf, const void *bytes, size_t size_bytes)
-{
-    uint8_t *dest = buf_room(buf, size_bytes);
-    if (!dest || size_bytes == 0)
-        return;
-    memcpy(dest, bytes, size_bytes);
-    buf->length += size_bytes;
-}
-
 void buf_append_text(struct buf *buf, const char *text)
 {
     buf_append(buf, text, strlen(text));
-}
-
-void buf_append_byte(struct buf *buf, uint8_t byte)
-{
-    uint8_t *dest = buf_room(buf, 1);
-    if (!dest)
-        return;
-    *dest = byte;
-    buf->length++;
 }
 
 void buf_printf(struct buf *buf, const char *fmt, ...)

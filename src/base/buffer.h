@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/mem.h"
 
@@ -57,10 +58,27 @@ void buf_fini(struct buf *buf);
 void buf_clear(struct buf *buf); /* keeps the memory, clears failed */
 
 /* Room for size_bytes more; the pointer to it, or NULL with failed set. Length is not changed. */
-uint8_t *buf_room(struct buf *buf, size_t size_bytes);
-void buf_append(struct buf *buf, const void *bytes, size_t size_bytes);
+uint8_t *buf_room_slow(struct buf *buf, size_t size_bytes);
+static inline uint8_t *buf_room(struct buf *buf, size_t size_bytes)
+{
+    size_t end = buf->capacity < buf->max_bytes ? buf->capacity : buf->max_bytes;
+    if (!buf->failed && buf->data && buf->length <= end && size_bytes <= end - buf->length)
+        return buf->data + buf->length;
+    return buf_room_slow(buf, size_bytes);
+}
+static inline void buf_append(struct buf *buf, const void *bytes, size_t size_bytes)
+{
+    uint8_t *dest = buf_room(buf, size_bytes);
+    if (!dest || size_bytes == 0)
+        return;
+    memcpy(dest, bytes, size_bytes);
+    buf->length += size_bytes;
+}
+static inline void buf_append_byte(struct buf *buf, uint8_t byte)
+{
+    buf_append(buf, &byte, 1);
+}
 void buf_append_text(struct buf *buf, const char *text); /* NUL-terminated */
-void buf_append_byte(struct buf *buf, uint8_t byte);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* NUL-terminated view (the NUL is not counted); "" when failed. */

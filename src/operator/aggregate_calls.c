@@ -294,22 +294,26 @@ void aggregate_calls_clear(const struct aggregate_calls *all, uint8_t *group)
     memset(group + all->head_bytes, 0, all->value_bytes - all->head_bytes);
 }
 
-void aggregate_calls_save(const struct aggregate_calls *all, const uint8_t *group, struct buf *out)
+/* What an aggregate saves itself has its size in front. */
+static void save_sized(const struct aggregate_bound *bound, const uint8_t *value, struct buf *out)
 {
     struct buf saved;
     buf_init(&saved, KEYS_BYTES_MAX);
+    bound->save(bound, value, &saved);
+    out->failed |= saved.failed;
+    state_put_bytes(out, saved.data, saved.length);
+    buf_fini(&saved);
+}
+
+void aggregate_calls_save(const struct aggregate_calls *all, const uint8_t *group, struct buf *out)
+{
     for (uint32_t i = 0; i < all->count; i++) {
         const struct aggregate_bound *bound = &all->calls[i].bound;
-        if (!bound->save) {
+        if (bound->save)
+            save_sized(bound, group + all->offsets[i], out);
+        else
             buf_append(out, group + all->offsets[i], bound->size_bytes);
-            continue;
-        }
-        buf_clear(&saved);
-        bound->save(bound, group + all->offsets[i], &saved);
-        out->failed |= saved.failed;
-        state_put_bytes(out, saved.data, saved.length);
     }
-    buf_fini(&saved);
 }
 
 enum status aggregate_calls_load(const struct aggregate_calls *all, uint8_t *group,

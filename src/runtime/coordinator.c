@@ -523,6 +523,8 @@ enum status coordinator_init(struct job *job, struct error *err)
     const struct plan *plan = job->request.plan;
     mutex_init(&coordinator->mutex);
     mem_owner_init(&coordinator->owner, &job->owner, "checkpoint");
+    mem_owner_init(&coordinator->early_owner, &coordinator->owner, "checkpoint");
+    coordinator->early_owner.leaves_room = true;
     if (!checkpoints)
         return OK;
     struct io *io = job->runtime->settings.io;
@@ -562,6 +564,7 @@ void coordinator_fini(struct job *job)
     mem_free(coordinator->ids);
     if (coordinator->enabled)
         mutex_fini(&coordinator->task.step_lock);
+    mem_owner_fini(&coordinator->early_owner);
     mem_owner_fini(&coordinator->owner);
     mutex_fini(&coordinator->mutex);
 }

@@ -257,6 +257,7 @@ struct coordinator {
     struct committer **committers; /* by plan node; NULL: none */
     struct wake wake;              /* of the task */
     struct mem_owner owner;        /* of the blocks on their way */
+    struct mem_owner early_owner;  /* of those with early records: they give way to others */
     /* the tasks and the I/O job tell; under the mutex */
     struct mutex mutex;
     struct state_block *first_block, *last_block;

@@ -35,6 +35,7 @@ static void begin_host(struct operator_host *host)
                                    .epoch = task->snapshot_epoch,
                                    .fold = task->job->coordinator.fold,
                                    .owner = &task->job->coordinator.owner,
+                                   .early_owner = &task->job->coordinator.early_owner,
                                    .give = coordinator_give,
                                    .context = task->job};
     keyed_state_barrier(op->keyed, &host->out);

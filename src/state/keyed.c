@@ -9,11 +9,15 @@
 
 #define DROPPED_MAX   (1u << 24)
 #define RESTORE_AHEAD 32u /* records whose rows are prefetched */
+#define EARLY_SHARE   16u /* of the tables' bytes, what early records take at most */
+#define EARLY_MIN     (64u << 10)
+#define EARLY_MAX     (32u << 20)
 
 void keyed_state_init(struct keyed_state *all, const struct keyed_state_class *class, void *context,
                       uint64_t epoch)
 {
     *all = (struct keyed_state){.class = class, .context = context, .tracked = epoch > 0};
+    all->early_last = &all->early_first;
     buf_init(&all->value, (size_t)1 << 31);
 }
 
@@ -24,35 +28,59 @@ void keyed_state_fini(struct keyed_state *all)
     all->tables = NULL;
     mem_free(all->dropped);
     all->dropped = NULL;
+    state_out_drop(&all->early);
+    for (struct state_block *block = all->early_first, *next; block; block = next) {
+        next = block->next;
+        state_block_free(block);
+    }
+    all->early_first = NULL;
     buf_fini(&all->value);
 }
 
-static void write_row(void *context, const uint8_t *value, bool dead)
+static void save_row(const struct keyed_table *table, const uint8_t *value, bool is_stamped,
+                     struct buf *out)
+{
+    if (is_stamped)
+        state_put_varint(out, (uint64_t)state_row_stamp(table->rows, value));
+    table->all->class->save(table->all->context, table, value, out);
+}
+
+/* Into the block, where it has room for the row; else through the scratch. */
+static bool write_row(void *context, const uint8_t *value, enum state_write what)
 {
     struct keyed_table *table = context;
     struct keyed_state *all = table->all;
-    bool is_stamped = !dead && state_table_has_ttl(table->rows);
+    struct state_out *out = what == STATE_WRITE_EARLY ? &all->early : all->out;
+    bool is_dead = what == STATE_WRITE_TOMBSTONE;
+    bool is_stamped = !is_dead && state_table_has_ttl(table->rows);
     struct str key = state_row_key(table->rows, value);
-    buf_clear(&all->value);
-    if (is_stamped)
-        state_put_varint(&all->value, (uint64_t)state_row_stamp(table->rows, value));
-    if (!dead)
-        all->class->save(all->context, table, value, &all->value);
-    if (all->value.failed) {
-        (void)!buf_check(&all->value, "a key's state", &all->out->failure);
-        return;
+    struct state_record record = {.kind = is_dead      ? RECORD_TOMBSTONE
+                                          : is_stamped ? RECORD_STAMPED
+                                                       : RECORD_VALUE,
+                                  .table = table->number,
+                                  .key_group = (uint8_t)state_row_key_group(value),
+                                  .namespace = table->namespace,
+                                  .key = (const uint8_t *)key.data,
+                                  .key_bytes = (uint32_t)key.length};
+    if (what == STATE_WRITE_EARLY && out->bytes >= all->early_max)
+        return false;
+    struct buf *room = is_dead ? NULL : state_out_open(out, &record);
+    if (room) {
+        save_row(table, value, is_stamped, room);
+        if (state_out_close(out, &record))
+            return true;
     }
-    state_out_record(all->out,
-                     &(struct state_record){.kind = dead         ? RECORD_TOMBSTONE
-                                                    : is_stamped ? RECORD_STAMPED
-                                                                 : RECORD_VALUE,
-                                            .table = table->number,
-                                            .key_group = (uint8_t)state_row_key_group(value),
-                                            .namespace = table->namespace,
-                                            .key = (const uint8_t *)key.data,
-                                            .key_bytes = (uint32_t)key.length,
-                                            .value = all->value.data,
-                                            .value_bytes = (uint32_t)all->value.length});
+    buf_clear(&all->value);
+    if (!is_dead)
+        save_row(table, value, is_stamped, &all->value);
+    if (all->value.failed) {
+        (void)!buf_check(&all->value, "a key's state", &out->failure);
+        return false;
+    }
+    record.value = all->value.data;
+    record.value_bytes = (uint32_t)all->value.length;
+    state_out_record(out, &record);
+    return out->failure.code == OK;
 }
 
 static void clear_row(void *context, uint8_t *value)
@@ -123,11 +151,48 @@ enum status keyed_table_leave(struct keyed_table *table, struct error *err)
 
 /* ---- snapshots ---- */
 
+static void keep_early(void *context, struct state_block *block)
+{
+    struct keyed_state *all = context;
+    block->next = NULL;
+    *all->early_last = block;
+    all->early_last = &block->next;
+}
+
+void keyed_state_settle(struct keyed_state *all)
+{
+    if (!all->early_max)
+        return;
+    for (struct keyed_table *table = all->tables; table; table = table->next)
+        state_table_settle(table->rows);
+}
+
+/* The early records go out before any other of the snapshot, and those of the next epoch begin. */
+static void turn_early(struct keyed_state *all)
+{
+    size_t bytes = 0;
+    state_out_end(&all->early);
+    for (struct state_block *block = all->early_first, *next; block; block = next) {
+        next = block->next;
+        state_out_take(all->out, block);
+    }
+    all->early_first = NULL;
+    all->early_last = &all->early_first;
+    all->early =
+        (struct state_out){.owner = all->out->early_owner, .give = keep_early, .context = all};
+    for (struct keyed_table *table = all->tables; table; table = table->next)
+        bytes += state_table_bytes(table->rows);
+    bytes /= EARLY_SHARE;
+    bytes = bytes < EARLY_MAX ? bytes : EARLY_MAX;
+    all->early_max = bytes > EARLY_MIN ? bytes : EARLY_MIN;
+}
+
 void keyed_state_barrier(struct keyed_state *all, struct state_out *out)
 {
     must(all->tracked && !all->out);
     all->out = out;
     all->next = all->tables;
+    turn_early(all);
     for (struct keyed_table *table = all->tables; table; table = table->next)
         state_table_barrier(table->rows, out->fold);
     for (uint32_t i = 0; i < all->dropped_count; i++)

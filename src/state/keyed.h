@@ -43,6 +43,10 @@ struct keyed_state {
     void *context;
     bool tracked; /* the job has checkpoints */
     struct keyed_table *tables;
+    /* records for the next snapshot (keyed_state_settle) */
+    struct state_out early;
+    size_t early_max; /* bytes; 0: none are written */
+    struct state_block *early_first, **early_last;
     /* the snapshot under way */
     struct state_out *out; /* NULL: none */
     struct keyed_table *next;
@@ -70,6 +74,11 @@ void keyed_table_free(struct keyed_table *table);
 /* Before a table is dropped for good while the job goes on, and before its rows are let go of:
  * writes what the snapshot under way still lacks, and notes that it is gone. */
 enum status keyed_table_leave(struct keyed_table *table, struct error *err) STATUS_CHECKED;
+
+/* All rows are at rest until they are touched again (state_table_settle): for operators that have
+ * worked a batch off. Not where tables are dropped, whose rows would come back with the early
+ * records of the epoch. */
+void keyed_state_settle(struct keyed_state *all);
 
 /* ---- snapshots: begin, step until true, then committed or aborted */
 void keyed_state_barrier(struct keyed_state *all, struct state_out *out); /* folds out->fold */

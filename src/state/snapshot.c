@@ -47,7 +47,7 @@ static uint8_t *put_varint(uint8_t *at, uint64_t value)
     return at;
 }
 
-void state_put_varint(struct buf *out, uint64_t value)
+void state_put_varint_slow(struct buf *out, uint64_t value)
 {
     uint8_t bytes[VARINT_MAX];
     buf_append(out, bytes, (size_t)(put_varint(bytes, value) - bytes));
@@ -174,6 +174,16 @@ static void give_block(struct state_out *out)
     out->give(out->context, block);
 }
 
+void state_out_take(struct state_out *out, struct state_block *block)
+{
+    must(!out->block);
+    block->operator_id = out->operator_id;
+    block->epoch = out->epoch;
+    block->next = NULL;
+    out->block = block;
+    give_block(out);
+}
+
 static enum status new_block(struct state_out *out, size_t record_bytes, struct error *err)
 {
     size_t size = STATE_BLOCK_HEADER_BYTES + record_bytes;
@@ -222,6 +232,16 @@ static void note_record(const struct state_out *out, const struct state_record *
     block->record_count++;
 }
 
+/* All that is in front of the value's size. */
+static uint8_t *put_head(uint8_t *at, const struct state_record *record)
+{
+    *at++ = (uint8_t)record->kind;
+    *at++ = record->table;
+    *at++ = record->kind == RECORD_DROP ? 0 : record->key_group;
+    at = put_varint(at, zigzag(record->namespace));
+    return record->kind == RECORD_DROP ? at : put_varint(at, record->key_bytes);
+}
+
 void state_out_record(struct state_out *out, const struct state_record *record)
 {
     uint64_t size = (uint64_t)record->key_bytes + record->value_bytes + RECORD_EXTRA;
@@ -237,13 +257,8 @@ void state_out_record(struct state_out *out, const struct state_record *record)
     if (!out->block && new_block(out, size, &out->failure) != OK)
         return;
     struct buf *bytes = &out->block->bytes;
-    uint8_t *first = bytes->data + bytes->length, *at = first;
-    *at++ = (uint8_t)record->kind;
-    *at++ = record->table;
-    *at++ = record->kind == RECORD_DROP ? 0 : record->key_group;
-    at = put_varint(at, zigzag(record->namespace));
+    uint8_t *first = bytes->data + bytes->length, *at = put_head(first, record);
     if (record->kind != RECORD_DROP) {
-        at = put_varint(at, record->key_bytes);
         at = put_varint(at, record->value_bytes);
         memcpy(at, record->key, record->key_bytes);
         at += record->key_bytes;
@@ -253,6 +268,41 @@ void state_out_record(struct state_out *out, const struct state_record *record)
     }
     bytes->length += (size_t)(at - first);
     note_record(out, record, (uint64_t)(at - first));
+}
+
+struct buf *state_out_open(struct state_out *out, const struct state_record *record)
+{
+    uint64_t size = (uint64_t)record->key_bytes + RECORD_EXTRA;
+    if (out->failure.code != OK || !out->block ||
+        out->block->bytes.length + size > out->block->reserved_bytes)
+        return NULL;
+    struct buf *bytes = &out->block->bytes;
+    uint8_t *at = put_head(bytes->data + bytes->length, record);
+    out->record_at = bytes->length;
+    out->size_at = (size_t)(at - bytes->data);
+    at++; /* most sizes are one byte */
+    memcpy(at, record->key, record->key_bytes);
+    bytes->length = (size_t)(at - bytes->data) + record->key_bytes;
+    return bytes;
+}
+
+bool state_out_close(struct state_out *out, const struct state_record *record)
+{
+    struct buf *bytes = &out->block->bytes;
+    uint8_t size[VARINT_MAX];
+    size_t key_at = out->size_at + 1, behind = bytes->length - key_at;
+    size_t more = (size_t)(put_varint(size, behind - record->key_bytes) - size) - 1;
+    if (!buf_room(bytes, more)) {
+        bytes->length = out->record_at;
+        bytes->failed = bytes->over_limit = false;
+        return false;
+    }
+    if (more)
+        memmove(bytes->data + key_at + more, bytes->data + key_at, behind);
+    memcpy(bytes->data + out->size_at, size, more + 1);
+    bytes->length += more;
+    note_record(out, record, bytes->length - out->record_at);
+    return true;
 }
 
 void state_out_end(struct state_out *out)

@@ -12,8 +12,9 @@
  *   0): everything of that table and namespace is gone, in every key group. A tombstone has no
  *   value. The value of a RECORD_STAMPED begins with the milliseconds of its last change (varint).
  *
- * An operator has at most one record of a key in an epoch, so the order within an epoch does not
- * matter, but for drops, which come first. (Version 1, of before the first release, had two.)
+ * Of two records of a key in an epoch the later one counts; both are of one subtask, whose blocks
+ * lie in the order in which it gave them. Drops come first. (Version 1 is of before the first
+ * release.)
  */
 #ifndef LEAT_STATE_SNAPSHOT_H
 #define LEAT_STATE_SNAPSHOT_H
@@ -59,15 +60,24 @@ struct state_out {
     uint64_t epoch;
     struct state_fold fold;                                 /* what the snapshot has whole */
     struct mem_owner *owner;                                /* of the blocks */
+    struct mem_owner *early_owner;                          /* of those with early records */
     void (*give)(void *context, struct state_block *block); /* takes the block over; any time */
     void *context;
     struct state_block *block; /* being filled */
+    size_t record_at, size_at; /* in the block, of an open record: it, and its value's size */
     struct error failure;      /* code OK: none */
     uint64_t bytes;            /* handed over so far */
 };
 void state_out_record(struct state_out *out, const struct state_record *record);
+/* The same without a copy: the caller appends the record's value to what open returns, and closes
+ * it. NULL, or false from close: there is no room for it in the block, and nothing has been
+ * written; state_out_record() takes it. */
+struct buf *state_out_open(struct state_out *out, const struct state_record *record);
+bool state_out_close(struct state_out *out, const struct state_record *record);
 void state_out_end(struct state_out *out);  /* gives the last block */
 void state_out_drop(struct state_out *out); /* frees it */
+/* Hands over a block of another way out, as the snapshot's own, before its first record. */
+void state_out_take(struct state_out *out, struct state_block *block);
 
 /* ---- reading */
 
@@ -98,7 +108,14 @@ enum status state_records_next(struct state_records *records, struct state_recor
 
 void state_put_u32(struct buf *out, uint32_t value);
 void state_put_u64(struct buf *out, uint64_t value);
-void state_put_varint(struct buf *out, uint64_t value);
+void state_put_varint_slow(struct buf *out, uint64_t value);
+static inline void state_put_varint(struct buf *out, uint64_t value)
+{
+    if (value < 0x80)
+        buf_append_byte(out, (uint8_t)value);
+    else
+        state_put_varint_slow(out, value);
+}
 void state_put_bytes(struct buf *out, const void *bytes, size_t size_bytes); /* varint and bytes */
 struct state_bytes { /* reading; every call fails once one has */
     const uint8_t *at, *end;

@@ -5,9 +5,9 @@
  * a restart a new segment is begun: nothing is ever appended behind bytes that may be lost.
  *
  * Folding: each checkpoint also writes some key groups whole, in turn, so many that a round is over
- * by the time the changes since its begin are 3/4 of the state (or FOLD_MIN). A segment in which
+ * by the time the changes since its begin are twice the state (or FOLD_MIN). A segment in which
  * everything is older than each key group's last fold is needed no more. So all segments together
- * hold at most a round: the state, its changes, and what is in the oldest segment besides.
+ * hold at most a round: the state, its changes, and what is in the oldest segments besides.
  *
  * Invariants: a segment is synced, and its name durable, before a manifest names it; what the
  * newest manifests (those retained) name is never removed.
@@ -108,7 +108,7 @@ const char *checkpoint_store_directory(const struct checkpoint_store *store)
 /* Bytes of changes after which all key groups have been folded once more. */
 static uint64_t round_bytes(const struct checkpoint_store *store)
 {
-    uint64_t bytes = store->live_bytes - store->live_bytes / 4;
+    uint64_t bytes = store->live_bytes * 2;
     return bytes > FOLD_MIN ? bytes : FOLD_MIN;
 }
 

@@ -18,6 +18,8 @@
 
 #include "state/table_int.h"
 
+#define SCAN_AHEAD_BYTES 512 /* prefetched behind a row */
+
 /* ---- memory ---- */
 
 enum status table_take(struct state_table *table, size_t bytes, bool zeroed, void **out,
@@ -65,7 +67,7 @@ enum status state_table_new(struct state_table **out, const struct state_table_s
     table->write = spec->write;
     table->write_context = spec->write_context;
     table->track.epoch = spec->write ? 1 : 0;
-    table->track.always = spec->ttl_ms ? STATE_ROW_EPOCH + 1 : 0;
+    table->track.always = spec->ttl_ms ? STATE_ROW_EARLY : 0; /* which no epoch has */
     table->ttl_ms = spec->ttl_ms;
     table->now_us = spec->now_us;
     table->clear = spec->clear;
@@ -308,7 +310,7 @@ void state_table_remove(struct state_table *table, uint8_t *value)
         state_table_discard(table, value);
         return;
     }
-    must((row->mark & STATE_ROW_EPOCH) == table->track.epoch);
+    must((row->mark & (STATE_ROW_EPOCH | STATE_ROW_EARLY)) == table->track.epoch);
     row->mark |= ROW_DEAD;
     table->row_count--;
 }
@@ -335,6 +337,7 @@ uint32_t state_table_scan(struct state_table *table, struct state_cursor *cursor
                     return count;
                 struct state_row *row =
                     table_row_at(group, cursor->page << PAGE_BITS | cursor->unit);
+                __builtin_prefetch((const uint8_t *)row + SCAN_AHEAD_BYTES, 1);
                 if (row->mark & ROW_FREED) {
                     cursor->unit += row->mark >> ROW_SIZE_SHIFT;
                     continue;

@@ -22,13 +22,19 @@
 
 struct state_table;
 
+enum state_write {
+    STATE_WRITE_VALUE,     /* into the snapshot under way */
+    STATE_WRITE_TOMBSTONE, /* the same; its key is gone, only the key counts */
+    STATE_WRITE_EARLY      /* for the next snapshot; false: not now */
+};
+
 struct state_table_spec {
     uint32_t value_bytes;                     /* multiple of 8 */
     uint32_t first_key_group, last_key_group; /* inclusive; other keys are a bug */
     struct mem_owner *owner;                  /* NULL: nobody counts */
     /* For tables that are checkpointed (README.md); NULL: changes are not tracked. Takes down the
-     * row as it is now; dead: its key is gone, only the key counts. */
-    void (*write)(void *context, const uint8_t *value, bool dead);
+     * row as it is now. */
+    bool (*write)(void *context, const uint8_t *value, enum state_write what);
     void *write_context;
     int64_t ttl_ms;        /* 0: for ever */
     const int64_t *now_us; /* with ttl_ms: the clock, read at each look-up and touch */
@@ -43,7 +49,9 @@ struct state_row {
     uint32_t mark;   /* flags, key group and size of the key (table_int.h) */
     uint8_t value[]; /* value_bytes, then the key */
 };
-#define STATE_ROW_EPOCH 3u /* of mark: which epoch it was touched in; 0: none that counts */
+/* Of mark: which epoch it was touched in, 0: none that counts; and that an early record has it. */
+#define STATE_ROW_EPOCH 0x3ffu
+#define STATE_ROW_EARLY 0x400u
 
 enum status state_table_new(struct state_table **out, const struct state_table_spec *spec,
                             struct error *err) STATUS_CHECKED;
@@ -86,13 +94,13 @@ uint32_t state_table_scan(struct state_table *table, struct state_cursor *cursor
 
 /* ---- tracked tables: which rows a checkpoint has to write (README.md, "Snapshots")
  *
- *   touch ... touch | barrier | touch (a row not written yet is written first) ... step, step ...
- *                                                               | committed or aborted
+ *   touch ... settle, touch ... settle | barrier | touch (a row not written yet is written first)
+ *                                      | ... step, step ... | committed or aborted
  *
  * At most one snapshot is under way: from barrier to committed or aborted. */
 
 struct state_table_track { /* the beginning of struct state_table */
-    uint32_t epoch;        /* 1 and 2 by turns, 0: not tracked */
+    uint32_t epoch;        /* goes round in 1..STATE_ROW_EPOCH, 0: not tracked */
     uint32_t always;       /* touches are never short: they move the row's stamp */
 };
 enum status state_table_touch_slow(struct state_table *table, uint8_t *value,
@@ -103,10 +111,14 @@ static inline enum status STATUS_CHECKED state_table_touch(struct state_table *t
                                                            uint8_t *value, struct error *err)
 {
     const struct state_table_track *track = (const struct state_table_track *)table;
-    if (((state_row_of(value)->mark & STATE_ROW_EPOCH) | track->always) == track->epoch)
+    uint32_t mark = state_row_of(value)->mark & (STATE_ROW_EPOCH | STATE_ROW_EARLY);
+    if ((mark | track->always) == track->epoch)
         return OK;
     return state_table_touch_slow(table, value, err);
 }
+/* Rows that have been touched are at rest until they are touched again: what is cheap while they
+ * are in the caches is done now, their records are written for the next snapshot. */
+void state_table_settle(struct state_table *table);
 /* Key groups [first, first + count) that a snapshot writes as a whole. */
 struct state_fold {
     uint32_t first, count;

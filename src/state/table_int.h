@@ -37,21 +37,28 @@ struct group {
     uint32_t parity;      /* ROW_PARITY of rows that the last fold has, and of newer ones */
 };
 
-/* struct state_row.mark, lowest bits first: STATE_ROW_EPOCH, flags, key group, size of the key. */
-#define ROW_DEAD        0x04u /* removed; kept until its tombstone is durable */
-#define ROW_PARITY      0x08u /* other than its group's: the fold under way lacks it */
-#define ROW_FREED       0x10u /* no row: free units, their number where the key's size is */
-#define ROW_GROUP_SHIFT 5
-#define ROW_SIZE_SHIFT  12
+/* struct state_row.mark, lowest bits first: STATE_ROW_EPOCH, STATE_ROW_EARLY, flags, key group,
+ * size of the key. */
+#define ROW_DEAD        0x0800u /* removed; kept until its tombstone is durable */
+#define ROW_PARITY      0x1000u /* other than its group's: the fold under way lacks it */
+#define ROW_FREED       0x2000u /* no row: free units, their number where the key's size is */
+#define ROW_GROUP_SHIFT 14
+#define ROW_SIZE_SHIFT  21
 #define ROW_SIZE_MAX    ((1u << (32 - ROW_SIZE_SHIFT)) - 1) /* a longer key: 4 bytes before it */
+
+/* Beside the pointer, in an entry of a list. */
+#define LISTED_TOMBSTONE ((uintptr_t)1) /* it was written */
+#define LISTED_EARLY     ((uintptr_t)2) /* an early record had the row when it was listed */
+#define LISTED_AGAIN     ((uintptr_t)4) /* touched after its early record */
+#define LISTED_TAGS      ((uintptr_t)7)
 
 #define DIRTY_CHUNK_MIN 29u /* doubled from chunk to chunk */
 #define DIRTY_CHUNK_MAX 4093u
 struct dirty_chunk {
     struct dirty_chunk *next;
     uint32_t count, capacity;
-    uint64_t tombstones; /* entries with | 1 */
-    uintptr_t rows[];    /* struct state_row *; 0: listed elsewhere; | 1: a tombstone was written */
+    uint64_t tombstones; /* entries with LISTED_TOMBSTONE */
+    uintptr_t rows[];    /* struct state_row * | tags; 0: listed elsewhere */
 };
 struct dirty_list {
     struct dirty_chunk *first, *last;
@@ -60,9 +67,15 @@ struct dirty_list {
 struct state_table {
     struct state_table_track track; /* first: state_table_touch() looks at it */
     bool in_snapshot, written;      /* one is under way; all of it is written */
-    void (*write)(void *context, const uint8_t *value, bool dead);
+    bool (*write)(void *context, const uint8_t *value, enum state_write what);
     void *write_context;
-    struct dirty_list dirty;    /* rows touched in the epoch under way */
+    struct dirty_list dirty;     /* rows touched in the epoch under way */
+    struct dirty_chunk *settled; /* of dirty, the chunk of the first entry that is not; NULL: all */
+    uint32_t settled_row;        /* in that chunk */
+    bool is_early;               /* early records are written in the epoch under way */
+    uint32_t early_count, again_count; /* rows with one, and of them touched again */
+    uint32_t early_pause, early_wait;  /* epochs without, after so many were touched again */
+    uint32_t pending_epoch;            /* of the snapshot under way */
     struct dirty_list pending;  /* those of the snapshot: not written, written, or touched since */
     struct dirty_chunk *next;   /* of pending, to be written */
     uint32_t next_row;          /* in that chunk */

@@ -31,6 +31,7 @@ struct world {
     struct keyed_table tables[TABLES];
     struct mem_owner owner;
     struct state_table_spec spec;
+    bool settles; /* changes are followed by settling now and then; no tables are dropped */
 };
 
 static void save(void *context, const struct keyed_table *table, const uint8_t *value,
@@ -159,7 +160,9 @@ static enum status change(struct world *world, struct error *err)
     uint32_t t = (uint32_t)draw(TABLES), number = (uint32_t)draw(KEYS);
     struct keyed_table *table;
     uint8_t *value = NULL;
-    if (draw(120) == 0 && world->tables[t].rows) {
+    if (world->settles && draw(3) == 0)
+        keyed_state_settle(&world->keyed);
+    if (!world->settles && draw(120) == 0 && world->tables[t].rows) {
         TRY(keyed_table_leave(&world->tables[t], err));
         keyed_table_free(&world->tables[t]);
         memset(now.values[t], 0, sizeof(now.values[t]));
@@ -263,6 +266,16 @@ static void commit(struct world *world, struct state_fold fold, uint64_t epoch)
     pending.count = 0;
 }
 
+static struct state_out out_of(struct world *world, uint64_t epoch, struct state_fold fold)
+{
+    return (struct state_out){.operator_id = 77,
+                              .epoch = epoch,
+                              .fold = fold,
+                              .owner = &world->owner,
+                              .early_owner = &world->owner,
+                              .give = take_block};
+}
+
 static bool snapshot(struct world *world, uint64_t epoch, struct error *err)
 {
     bool good = draw(4) != 0;
@@ -270,11 +283,7 @@ static bool snapshot(struct world *world, uint64_t epoch, struct error *err)
     fold.count = (uint32_t)draw(KEY_GROUP_COUNT + 1 - fold.first);
     if (draw(5) == 0)
         fold = (struct state_fold){0, KEY_GROUP_COUNT};
-    struct state_out out = {.operator_id = 77,
-                            .epoch = epoch,
-                            .fold = fold,
-                            .owner = &world->owner,
-                            .give = take_block};
+    struct state_out out = out_of(world, epoch, fold);
     keyed_state_barrier(&world->keyed, &out);
     at_barrier = now;
     while (!keyed_state_step(&world->keyed, 1 + (uint32_t)draw(30)))
@@ -297,29 +306,45 @@ static bool snapshot(struct world *world, uint64_t epoch, struct error *err)
     return !wrong;
 }
 
-TEST(snapshots_of_random_changes)
+static void random_changes(uint64_t seed, uint64_t epochs, uint32_t changes, bool settles)
 {
     struct error err = {0};
+    struct world world;
     key_batch_init(&keys, 64 << 20);
-    for (uint64_t seed = 1; seed <= 30; seed++) {
-        struct world world;
-        uint64_t first_epoch = 1;
-        random_state = seed;
-        memset(&now, 0, sizeof(now));
-        memset(bases, 0, sizeof(bases));
-        world_init(&world, first_epoch, 0, KEY_GROUP_COUNT - 1);
-        for (uint64_t epoch = first_epoch; epoch < first_epoch + 25; epoch++) {
-            for (uint64_t i = draw(8) ? draw(4 * CHANGES) : 0; i > 0; i--)
-                CHECK_OK(change(&world, &err));
-            if (!snapshot(&world, epoch, &err))
-                CHECK_FAIL("seed %d, epoch %d: %s", (int)seed, (int)(epoch - first_epoch),
-                           err.text);
-        }
-        CHECK(equals(&world, &now, 0, KEY_GROUP_COUNT - 1));
-        drop_blocks(&committed);
-        world_fini(&world);
+    random_state = seed;
+    memset(&now, 0, sizeof(now));
+    memset(bases, 0, sizeof(bases));
+    world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
+    world.settles = settles;
+    for (uint64_t epoch = 1; epoch <= epochs; epoch++) {
+        for (uint64_t i = draw(8) ? draw(changes) : 0; i > 0; i--)
+            CHECK_OK(change(&world, &err));
+        if (!snapshot(&world, epoch, &err))
+            CHECK_FAIL("seed %d, epoch %d: %s", (int)seed, (int)epoch, err.text);
     }
+    CHECK(equals(&world, &now, 0, KEY_GROUP_COUNT - 1));
+    drop_blocks(&committed);
+    world_fini(&world);
     key_batch_fini(&keys);
+}
+
+TEST(snapshots_of_random_changes)
+{
+    for (uint64_t seed = 1; seed <= 30; seed++)
+        random_changes(seed, 25, 4 * CHANGES, false);
+}
+
+/* Rows that have settled are written before the barrier, and again when they are touched again. */
+TEST(early_records)
+{
+    for (uint64_t seed = 1; seed <= 30; seed++)
+        random_changes(seed, 25, 4 * CHANGES, true);
+}
+
+/* The epoch in a row's mark comes round. */
+TEST(early_records_of_many_epochs)
+{
+    random_changes(7, 2 * STATE_ROW_EPOCH + 100, 5, true);
 }
 
 /* As above, while time passes and expired rows are swept out. */
@@ -371,8 +396,7 @@ TEST(a_delta_has_what_changed)
     world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
     CHECK_OK(find(&world, 5, 0, &table, &err));
     for (uint64_t epoch = 1; epoch <= 3; epoch++) {
-        struct state_out out = {
-            .operator_id = 77, .epoch = epoch, .owner = &world.owner, .give = take_block};
+        struct state_out out = out_of(&world, epoch, (struct state_fold){0, 0});
         for (uint32_t k = 0; k < (epoch == 1 ? 200 : 10 * epoch); k++) {
             must(one_key(k % 40 == 7 ? 1 : k));
             CHECK_OK(state_table_upsert(table->rows, &keys, &value, NULL, NULL, &err));
@@ -394,8 +418,52 @@ TEST(a_delta_has_what_changed)
     key_batch_fini(&keys);
 }
 
+/* Records of a snapshot of 100 keys, each of which is touched so often, with settling between. */
+static uint32_t records_of(struct world *world, uint64_t epoch, uint32_t times)
+{
+    struct state_out out = out_of(world, epoch, (struct state_fold){0, 0});
+    struct error err = {0};
+    uint32_t records = 0;
+    for (uint32_t i = 0; i < times; i++) {
+        for (uint32_t k = 100; k < 200; k++) {
+            struct keyed_table *table;
+            uint8_t *value;
+            must(one_key(k) && find(world, 5, 0, &table, &err) == OK);
+            must(state_table_upsert(table->rows, &keys, &value, NULL, NULL, &err) == OK);
+            must(state_table_touch(table->rows, value, &err) == OK);
+        }
+        keyed_state_settle(&world->keyed);
+    }
+    keyed_state_barrier(&world->keyed, &out);
+    while (!keyed_state_step(&world->keyed, 7))
+        ;
+    state_out_end(&out);
+    keyed_state_committed(&world->keyed);
+    for (uint32_t i = 0; i < pending.count; i++)
+        records += pending.blocks[i]->record_count;
+    drop_blocks(&pending);
+    return records;
+}
+
+/* A row is written once, or twice when it is touched after its early record; where most are, some
+ * epochs do without: one, then two. */
+TEST(early_records_pause)
+{
+    static const struct {
+        uint32_t times, records;
+    } epochs[] = {{2, 100}, {1, 100}, {3, 200}, {3, 100}, {3, 200}, {3, 100}, {3, 100},
+                  {1, 100}, {3, 200}, {1, 100}, {1, 100}, {1, 100}, {1, 100}, {3, 200}};
+    struct world world;
+    key_batch_init(&keys, 64 << 20);
+    world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
+    for (uint32_t i = 0; i < sizeof(epochs) / sizeof(epochs[0]); i++)
+        CHECK_INT(records_of(&world, i + 1, epochs[i].times), epochs[i].records);
+    world_fini(&world);
+    key_batch_fini(&keys);
+}
+
 /* Every allocation fails once: an error, nothing is lost, and what is committed is whole. */
-TEST(every_allocation_fails_once)
+static void fail_every_allocation(bool settles)
 {
     for (uint64_t fail = 1; fail < 4000; fail++) {
         struct error err = {0};
@@ -405,14 +473,12 @@ TEST(every_allocation_fails_once)
         memset(bases, 0, sizeof(bases));
         key_batch_init(&keys, 64 << 20);
         world_init(&world, 1, 0, KEY_GROUP_COUNT - 1);
+        world.settles = settles;
         uint64_t before = mem_alloc_count();
         mem_fail_after(fail);
         for (uint64_t epoch = 1; epoch < 4; epoch++) {
-            struct state_out out = {.operator_id = 77,
-                                    .epoch = epoch,
-                                    .fold = {0, epoch == 2 ? KEY_GROUP_COUNT : 0},
-                                    .owner = &world.owner,
-                                    .give = take_block};
+            struct state_fold fold = {0, epoch == 2 ? KEY_GROUP_COUNT : 0};
+            struct state_out out = out_of(&world, epoch, fold);
             for (uint32_t i = 0; i < 2 * CHANGES; i++)
                 if (change(&world, &err) != OK)
                     error_clear(&err);
@@ -447,6 +513,12 @@ TEST(every_allocation_fails_once)
             return;
     }
     CHECK_FAIL("it never ended");
+}
+
+TEST(every_allocation_fails_once)
+{
+    fail_every_allocation(false);
+    fail_every_allocation(true);
 }
 
 /* Restoring: every allocation fails once, with an error, nothing is left behind, and then it works.
