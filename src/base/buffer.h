@@ -66,12 +66,25 @@ static inline uint8_t *buf_room(struct buf *buf, size_t size_bytes)
         return buf->data + buf->length;
     return buf_room_slow(buf, size_bytes);
 }
+/* memcpy, without a call for sizes of 8 to 16. */
+static inline void bytes_copy(uint8_t *dest, const void *bytes, size_t size_bytes)
+{
+    uint64_t first, last;
+    if (size_bytes - 8 > 8) {
+        memcpy(dest, bytes, size_bytes);
+        return;
+    }
+    memcpy(&first, bytes, 8);
+    memcpy(&last, (const uint8_t *)bytes + size_bytes - 8, 8);
+    memcpy(dest, &first, 8);
+    memcpy(dest + size_bytes - 8, &last, 8);
+}
 static inline void buf_append(struct buf *buf, const void *bytes, size_t size_bytes)
 {
     uint8_t *dest = buf_room(buf, size_bytes);
     if (!dest || size_bytes == 0)
         return;
-    memcpy(dest, bytes, size_bytes);
+    bytes_copy(dest, bytes, size_bytes);
     buf->length += size_bytes;
 }
 static inline void buf_append_byte(struct buf *buf, uint8_t byte)

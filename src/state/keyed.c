@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/must.h"
+#include "state/record.h"
 
 #define DROPPED_MAX   (1u << 24)
 #define RESTORE_AHEAD 32u /* records whose rows are prefetched */
@@ -64,10 +65,10 @@ static bool write_row(void *context, const uint8_t *value, enum state_write what
                                   .key_bytes = (uint32_t)key.length};
     if (what == STATE_WRITE_EARLY && out->bytes >= all->early_max)
         return false;
-    struct buf *room = is_dead ? NULL : state_out_open(out, &record);
+    struct buf *room = is_dead ? NULL : record_open(out, &record);
     if (room) {
         save_row(table, value, is_stamped, room);
-        if (state_out_close(out, &record))
+        if (record_close(out, &record))
             return true;
     }
     buf_clear(&all->value);

@@ -3,11 +3,10 @@
 
 #include "base/crc32c.h"
 #include "base/must.h"
+#include "state/record.h"
 
-#define MAGIC        0x31534b4cu /* "LKS1" */
-#define BLOCK_MAX    UINT32_C(0x7fffffff)
-#define RECORD_EXTRA 40u /* of a record beside key and value, at most */
-#define VARINT_MAX   10
+#define MAGIC     0x31534b4cu /* "LKS1" */
+#define BLOCK_MAX UINT32_C(0x7fffffff)
 
 /* ---- bytes ---- */
 
@@ -39,18 +38,10 @@ void state_put_u64(struct buf *out, uint64_t value)
     buf_append(out, bytes, 8);
 }
 
-static uint8_t *put_varint(uint8_t *at, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        *at++ = (uint8_t)(value | 0x80);
-    *at++ = (uint8_t)value;
-    return at;
-}
-
 void state_put_varint_slow(struct buf *out, uint64_t value)
 {
     uint8_t bytes[VARINT_MAX];
-    buf_append(out, bytes, (size_t)(put_varint(bytes, value) - bytes));
+    buf_append(out, bytes, (size_t)(record_varint(bytes, value) - bytes));
 }
 
 void state_put_bytes(struct buf *out, const void *bytes, size_t size_bytes)
@@ -211,37 +202,6 @@ static enum status new_block(struct state_out *out, size_t record_bytes, struct 
     return OK;
 }
 
-static uint64_t zigzag(int64_t value)
-{
-    return (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
-}
-
-static void note_record(const struct state_out *out, const struct state_record *record,
-                        uint64_t size_bytes)
-{
-    struct state_block *block = out->block;
-    uint8_t first = record->key_group, last = record->key_group;
-    if (record->kind == RECORD_DROP) {
-        first = 0;
-        last = KEY_GROUP_COUNT - 1;
-    } else if (record->key_group - out->fold.first < out->fold.count) {
-        block->fold_bytes += size_bytes;
-    }
-    block->first_key_group = first < block->first_key_group ? first : block->first_key_group;
-    block->last_key_group = last > block->last_key_group ? last : block->last_key_group;
-    block->record_count++;
-}
-
-/* All that is in front of the value's size. */
-static uint8_t *put_head(uint8_t *at, const struct state_record *record)
-{
-    *at++ = (uint8_t)record->kind;
-    *at++ = record->table;
-    *at++ = record->kind == RECORD_DROP ? 0 : record->key_group;
-    at = put_varint(at, zigzag(record->namespace));
-    return record->kind == RECORD_DROP ? at : put_varint(at, record->key_bytes);
-}
-
 void state_out_record(struct state_out *out, const struct state_record *record)
 {
     uint64_t size = (uint64_t)record->key_bytes + record->value_bytes + RECORD_EXTRA;
@@ -257,9 +217,9 @@ void state_out_record(struct state_out *out, const struct state_record *record)
     if (!out->block && new_block(out, size, &out->failure) != OK)
         return;
     struct buf *bytes = &out->block->bytes;
-    uint8_t *first = bytes->data + bytes->length, *at = put_head(first, record);
+    uint8_t *first = bytes->data + bytes->length, *at = record_head(first, record);
     if (record->kind != RECORD_DROP) {
-        at = put_varint(at, record->value_bytes);
+        at = record_varint(at, record->value_bytes);
         memcpy(at, record->key, record->key_bytes);
         at += record->key_bytes;
         if (record->value_bytes)
@@ -267,42 +227,7 @@ void state_out_record(struct state_out *out, const struct state_record *record)
         at += record->value_bytes;
     }
     bytes->length += (size_t)(at - first);
-    note_record(out, record, (uint64_t)(at - first));
-}
-
-struct buf *state_out_open(struct state_out *out, const struct state_record *record)
-{
-    uint64_t size = (uint64_t)record->key_bytes + RECORD_EXTRA;
-    if (out->failure.code != OK || !out->block ||
-        out->block->bytes.length + size > out->block->reserved_bytes)
-        return NULL;
-    struct buf *bytes = &out->block->bytes;
-    uint8_t *at = put_head(bytes->data + bytes->length, record);
-    out->record_at = bytes->length;
-    out->size_at = (size_t)(at - bytes->data);
-    at++; /* most sizes are one byte */
-    memcpy(at, record->key, record->key_bytes);
-    bytes->length = (size_t)(at - bytes->data) + record->key_bytes;
-    return bytes;
-}
-
-bool state_out_close(struct state_out *out, const struct state_record *record)
-{
-    struct buf *bytes = &out->block->bytes;
-    uint8_t size[VARINT_MAX];
-    size_t key_at = out->size_at + 1, behind = bytes->length - key_at;
-    size_t more = (size_t)(put_varint(size, behind - record->key_bytes) - size) - 1;
-    if (!buf_room(bytes, more)) {
-        bytes->length = out->record_at;
-        bytes->failed = bytes->over_limit = false;
-        return false;
-    }
-    if (more)
-        memmove(bytes->data + key_at + more, bytes->data + key_at, behind);
-    memcpy(bytes->data + out->size_at, size, more + 1);
-    bytes->length += more;
-    note_record(out, record, bytes->length - out->record_at);
-    return true;
+    record_note(out, record, (uint64_t)(at - first));
 }
 
 void state_out_end(struct state_out *out)

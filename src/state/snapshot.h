@@ -69,11 +69,6 @@ struct state_out {
     uint64_t bytes;            /* handed over so far */
 };
 void state_out_record(struct state_out *out, const struct state_record *record);
-/* The same without a copy: the caller appends the record's value to what open returns, and closes
- * it. NULL, or false from close: there is no room for it in the block, and nothing has been
- * written; state_out_record() takes it. */
-struct buf *state_out_open(struct state_out *out, const struct state_record *record);
-bool state_out_close(struct state_out *out, const struct state_record *record);
 void state_out_end(struct state_out *out);  /* gives the last block */
 void state_out_drop(struct state_out *out); /* frees it */
 /* Hands over a block of another way out, as the snapshot's own, before its first record. */

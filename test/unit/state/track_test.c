@@ -8,9 +8,10 @@
 #include "base/hash.h"
 #include "base/must.h"
 
-#define KEYS    300
-#define TABLES  3 /* namespaces */
-#define CHANGES 40
+#define KEYS         300
+#define TABLES       3 /* namespaces */
+#define CHANGES      40
+#define FILLER_BYTES 130 /* in the records of some values: the size of a record has two bytes */
 
 /* With a time to live the model forgets as the table has to. */
 static int64_t clock_us;
@@ -24,7 +25,8 @@ static uint64_t draw(uint64_t below)
     return (random_state >> 33) % below;
 }
 
-/* ---- the operator under test: tables 0..TABLES-1 in namespaces, values of 16 bytes */
+/* ---- the operator under test: tables 0..TABLES-1 in namespaces, values of 16 bytes,
+ * some of which are saved with more */
 
 struct world {
     struct keyed_state keyed;
@@ -40,6 +42,10 @@ static void save(void *context, const struct keyed_table *table, const uint8_t *
     uint64_t number;
     memcpy(&number, value, 8);
     state_put_varint(out, number);
+    uint8_t *room = number % 5 == 0 ? buf_room(out, FILLER_BYTES) : NULL;
+    if (room)
+        memset(room, (int)(number & 0xff), FILLER_BYTES);
+    out->length += room ? FILLER_BYTES : 0;
 }
 
 static enum status load(void *context, const struct keyed_table *table, uint8_t *value,
@@ -47,6 +53,8 @@ static enum status load(void *context, const struct keyed_table *table, uint8_t 
 {
     struct state_bytes in = {bytes, bytes + size_bytes, false};
     uint64_t number = state_get_varint(&in);
+    for (uint32_t i = 0; number % 5 == 0 && i < FILLER_BYTES; i++)
+        in.failed |= state_get_byte(&in) != (number & 0xff);
     memcpy(value, &number, 8);
     return state_get_end(&in, "a number", err);
 }
