@@ -268,7 +268,7 @@ bool supervisor_why(struct engine_job *job, struct buf *out)
     bool waits = job->phase == PHASE_WAITS;
     if (waits) {
         int64_t left_us = job->restart_at_us - now_us(job->engine);
-        buf_printf(out, "The job failed and is started again in %.1f s, for the %u. time: %s.",
+        buf_printf(out, "The job failed and is started again in %.1f s (restart %u): %s.",
                    left_us > 0 ? (double)left_us / 1e6 : 0, job->restarts, job->last_error.text);
         if (job->last_error.hint[0])
             buf_printf(out, " %s.", job->last_error.hint);

@@ -310,7 +310,8 @@ static enum push_result group_push(struct operator* op, uint32_t port, struct ba
     if (op->node->group.phase == PHASE_LOCAL)
         forget_local(group);
     remove_rows(op);
-    keyed_state_settle(&group->keyed);
+    if (status == OK)
+        keyed_state_settle(&group->keyed);
     tell_size(op);
     if (status == OK && group->calls.ttl_ms && !group->is_timed)
         status = set_timer(op, err);

@@ -480,7 +480,7 @@ TEST(a_job_is_restarted_again_and_again)
         pipe_give("orders", 0, 1, 1);
         pass(&world, 23);
         const char *said = why(&world);
-        CHECK(strstr(said, "The job failed and is started again in 7.0 s, for the 3. time: "));
+        CHECK(strstr(said, "The job failed and is started again in 7.0 s (restart 3): "));
         CHECK(strstr(said, "the pipe has burst."));
         pipe_table("orders")->crashes = false;
         pass(&world, 10);
